@@ -1,0 +1,48 @@
+"""keras_recs: 24 recommender-system interview questions, answered with code that works.
+
+Names are loaded on first use, so that `import keras_recs` is quick and TensorFlow comes only with an answer that
+needs it.
+
+>>> import keras_recs
+>>> data = keras_recs.from_matrix([[1, 1, 0], [1, 1, 0], [0, 1, 1], [1, 0, 0]])
+>>> keras_recs.EASERecommender(reg=1.0).fit(data).recommend([3], k=1).items.tolist()
+[[1]]
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_PLACES = {
+    "keras_recs.data": [
+        "Dataset", "Interactions", "ItemFeatures", "KnowledgeGraph", "NegativeSampler", "Sequences", "Split",
+        "UserFeatures", "from_frame", "from_matrix", "load_movielens", "read_csv", "read_parquet", "split"],
+    "keras_recs.evaluation": ["compare", "evaluate", "leaderboard"],
+    "keras_recs.questions": ["QUESTIONS", "question"],
+    "keras_recs.recommendations": ["Recommendations"],
+    "keras_recs.recommender": ["Recommender"],
+}
+_HOME = {name: module for module, names in _PLACES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(_HOME[name]), name)
+    if not name.startswith("_"):
+        from keras_recs.questions import QUESTIONS
+
+        for question in QUESTIONS:
+            for answer in question.answers:
+                if answer.class_name == name:
+                    return question.load(answer)
+    raise AttributeError(f"module 'keras_recs' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    from keras_recs.questions import QUESTIONS
+
+    classes = {answer.class_name for question in QUESTIONS for answer in question.answers}
+    return sorted({*globals(), *_HOME, *classes})

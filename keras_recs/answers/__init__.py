@@ -1,0 +1,1 @@
+"""One file per question: the answer, whole. `keras_recs.questions` is the list of them."""

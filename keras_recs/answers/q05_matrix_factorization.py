@@ -1,0 +1,172 @@
+"""Question 5. Implement a matrix-factorisation recommender from scratch.
+
+A rating is taken apart into an average, two biases and the affinity of two short vectors:
+
+    r̂[u, i] = μ + b[u] + c[i] + p[u] · q[i]
+
+Only the ratings that exist are fitted. The mean of the squared errors alone would let a user with three ratings be
+learned by heart, so every observed rating also pays for the length of the parameters that it uses:
+
+    L = ½ Σ_observed (r - r̂)²  +  ½ λ Σ_observed (b[u]² + c[i]² + |p[u]|² + |q[i]|²)
+
+Mini-batch gradient descent on L, in plain NumPy. Sources: Funk (2006), "Netflix Update: Try This at Home";
+Koren, Bell & Volinsky (2009), "Matrix Factorization Techniques for Recommender Systems".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from keras_recs.checks import real_number, whole_number
+from keras_recs.data.dataset import Dataset
+from keras_recs.progress import progress
+from keras_recs.recommender import Recommender
+
+
+@dataclass
+class Parameters:
+    """What is learned, and, in the same shape, the gradient with respect to it.
+
+    The user's and the item's side look alike: `bias` (n,) and `factors` (n, n_factors).
+    """
+
+    user_bias: np.ndarray
+    item_bias: np.ndarray
+    user_factors: np.ndarray
+    item_factors: np.ndarray
+
+    @classmethod
+    def random(cls, n_users: int, n_items: int, n_factors: int, scale: float, rng: np.random.Generator) -> Parameters:
+        """Biases at zero, factors small and random: at exactly zero, the two gradients would be zero for ever."""
+        def factors(n: int) -> np.ndarray:
+            return rng.normal(0, scale, (n, n_factors)).astype(np.float32)
+
+        return cls(np.zeros(n_users, np.float32), np.zeros(n_items, np.float32), factors(n_users), factors(n_items))
+
+
+def predict(theta: Parameters, mean: float, users: np.ndarray, items: np.ndarray) -> np.ndarray:
+    """r̂ of pairs: (n,)."""
+    affinity = np.einsum("nf,nf->n", theta.user_factors[users], theta.item_factors[items])
+    return mean + theta.user_bias[users] + theta.item_bias[items] + affinity
+
+
+def loss(theta: Parameters, mean: float, users: np.ndarray, items: np.ndarray, ratings: np.ndarray,
+         reg: float) -> float:
+    """L over these ratings (the sum, not the mean)."""
+    errors = ratings - predict(theta, mean, users, items)
+    penalty = (theta.user_bias[users] ** 2 + theta.item_bias[items] ** 2
+               + (theta.user_factors[users] ** 2).sum(1) + (theta.item_factors[items] ** 2).sum(1))
+    return 0.5 * float((errors ** 2).sum() + reg * penalty.sum())
+
+
+def gradient(theta: Parameters, users: np.ndarray, items: np.ndarray, errors: np.ndarray, reg: float) -> Parameters:
+    """∂L/∂θ from the errors e = r - r̂ of these ratings, every part taken at the same θ.
+
+    The errors stand in a sparse matrix E with a row per user and a column per item. One product with the other
+    side's factors then adds up, for all users at once, what a loop over ratings would add one by one:
+
+        ∂L/∂p[u] = -Σ_i e[u, i] q[i] + λ n[u] p[u]        that is, -E Q + λ diag(n) P
+    """
+    n_users, n_items = len(theta.user_bias), len(theta.item_bias)
+    error = sparse.csr_array((errors, (users, items)), shape=(n_users, n_items))
+    user_reg = reg * np.bincount(users, minlength=n_users).astype(errors.dtype)  # λ n[u]
+    item_reg = reg * np.bincount(items, minlength=n_items).astype(errors.dtype)
+    return Parameters(
+        user_bias=user_reg * theta.user_bias - error.sum(axis=1),
+        item_bias=item_reg * theta.item_bias - error.sum(axis=0),
+        user_factors=user_reg[:, None] * theta.user_factors - error @ theta.item_factors,  # (n_users, n_factors)
+        item_factors=item_reg[:, None] * theta.item_factors - error.T @ theta.user_factors)  # (n_items, n_factors)
+
+
+def descend(theta: Parameters, slope: Parameters, step: np.floating) -> None:
+    """One step downhill, in place."""
+    theta.user_bias -= step * slope.user_bias
+    theta.item_bias -= step * slope.item_bias
+    theta.user_factors -= step * slope.user_factors
+    theta.item_factors -= step * slope.item_factors
+
+
+class MatrixFactorizationRecommender(Recommender):
+    """Biased matrix factorisation of explicit ratings by mini-batch gradient descent.
+
+    `predict` gives ratings, unclipped; `score` and `recommend` rank by them.
+
+    Args:
+        n_factors: length of the vectors p and q.
+        reg: λ, the price of long vectors.
+        learning_rate: step size in the first epoch; it acts on the *sum* over a batch.
+        decay: factor on the step size from one epoch to the next.
+        n_epochs: passes over the ratings.
+        batch_size: ratings in one step.
+        init_scale: standard deviation of the first factors.
+        seed: of the first factors and of the order of the ratings.
+
+    Attributes:
+        mean_, user_bias_, item_bias_, user_factors_, item_factors_: μ, b, c, p, q.
+        history_: training RMSE of each epoch, measured while it ran.
+
+    >>> from keras_recs.data import from_matrix
+    >>> data = from_matrix([[5, 4, 0], [4, 0, 1], [0, 4, 1]])
+    >>> mf = MatrixFactorizationRecommender(n_factors=2, n_epochs=200).fit(data)
+    >>> mf.recommend([0]).items[0, 0]
+    np.int64(2)
+    """
+
+    requires = ("ratings",)
+
+    def __init__(self, n_factors: int = 200, reg: float = 0.1, learning_rate: float = 0.02, decay: float = 0.97,
+                 n_epochs: int = 40, batch_size: int = 4000, init_scale: float = 0.02, seed: int = 0) -> None:
+        self.n_factors = whole_number("n_factors", n_factors)
+        self.reg = real_number("reg", reg, least=0.0)
+        self.learning_rate = real_number("learning_rate", learning_rate, above=0.0)
+        self.decay = real_number("decay", decay, above=0.0, most=1.0)
+        self.n_epochs = whole_number("n_epochs", n_epochs)
+        self.batch_size = whole_number("batch_size", batch_size)
+        self.init_scale = real_number("init_scale", init_scale, above=0.0)
+        self.seed = whole_number("seed", seed, least=0)
+
+    def _fit(self, data: Dataset) -> None:
+        rows = data.latest_events()  # who rates a film twice has changed their mind
+        users, items = data.interactions.users[rows], data.interactions.items[rows]
+        ratings = data.interactions.ratings[rows]
+        mean = float(ratings.mean())
+        rng = np.random.default_rng(self.seed)
+        theta = Parameters.random(data.n_users, data.n_items, self.n_factors, self.init_scale, rng)
+
+        history = []
+        for epoch in progress(range(self.n_epochs), description="matrix factorisation"):
+            step = np.float32(self.learning_rate * self.decay ** epoch)
+            order = rng.permutation(len(ratings))
+            squared = 0.0
+            for start in range(0, len(order), self.batch_size):
+                batch = order[start:start + self.batch_size]
+                errors = ratings[batch] - predict(theta, mean, users[batch], items[batch])
+                descend(theta, gradient(theta, users[batch], items[batch], errors, self.reg), step)
+                squared += float(errors @ errors)
+            history.append((squared / len(ratings)) ** 0.5)
+            if not np.isfinite(history[-1]):
+                raise FloatingPointError(f"training diverged in epoch {epoch + 1}: try a learning_rate below "
+                                         f"{self.learning_rate}")
+
+        # Who has no rating was never moved: the small random factors say nothing about them.
+        theta.user_factors[np.bincount(users, minlength=data.n_users) == 0] = 0
+        theta.item_factors[np.bincount(items, minlength=data.n_items) == 0] = 0
+        self.mean_, self.history_ = mean, history
+        self.user_bias_, self.item_bias_ = theta.user_bias, theta.item_bias
+        self.user_factors_, self.item_factors_ = theta.user_factors, theta.item_factors
+
+    @property
+    def _theta(self) -> Parameters:
+        return Parameters(self.user_bias_, self.item_bias_, self.user_factors_, self.item_factors_)
+
+    def _predict(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
+        return predict(self._theta, self.mean_, users, items)
+
+    def _score(self, users: np.ndarray) -> np.ndarray:
+        scores = self.user_factors_[users] @ self.item_factors_.T  # (len(users), n_items)
+        scores += self.item_bias_
+        scores += (self.mean_ + self.user_bias_[users])[:, None]
+        return scores

@@ -1,0 +1,109 @@
+"""Question 8. Build a deep-learning recommender.
+
+NeuMF (He et al. 2017, "Neural Collaborative Filtering"): is this item for this user? Two branches look at the pair,
+each with embeddings of its own.
+
+    GMF    p[u] ⊙ q[i]              the products of matrix factorisation, before they are summed
+    MLP    dense layers on [s[u]; t[i]]   any function of the two, learned
+
+One dense layer weighs both branches into a logit, and the sigmoid makes it the probability of an interaction. The
+data holds positives only; negatives are drawn anew for every epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import keras
+import numpy as np
+from keras import layers
+
+from keras_recs.checks import real_number, whole_number
+from keras_recs.data.dataset import Dataset
+from keras_recs.data.sampling import NegativeSampler
+from keras_recs.neural import Batch, KerasRecommender
+
+
+class DeepLearningRecommender(KerasRecommender):
+    """NeuMF on implicit feedback.
+
+    `predict` gives the probability that a pair is a positive among the sampled ones (one in `n_negatives + 1` is);
+    `score` and `recommend` rank by its logit, which does not saturate.
+
+    Args:
+        gmf_dim, mlp_dim: embedding sizes of the two branches.
+        hidden: units of the dense layers of the MLP branch.
+        dropout: share of the last layer's inputs left out in training: it must not lean on single products.
+        embedding_reg: L2 price of the embedding tables.
+        n_negatives: negatives for each positive.
+        learning_rate: of Adam.
+        n_epochs, batch_size, seed: as the names say.
+
+    Attributes:
+        model_: the trained Keras model; inputs `user_id` and `item_id`, each (batch,), output (batch, 1).
+        history_: loss of each epoch.
+
+    >>> model = DeepLearningRecommender(gmf_dim=4, mlp_dim=4, hidden=(8,)).build(n_users=10, n_items=20)
+    >>> model.predict({"user_id": np.array([3, 3]), "item_id": np.array([0, 19])}, verbose=0).shape
+    (2, 1)
+    """
+
+    score_layer = "logit"
+
+    def __init__(self, gmf_dim: int = 64, mlp_dim: int = 16, hidden: Sequence[int] = (32,), dropout: float = 0.3,
+                 embedding_reg: float = 3e-6, n_negatives: int = 8, learning_rate: float = 0.003, n_epochs: int = 10,
+                 batch_size: int = 8192, seed: int = 0) -> None:
+        self.gmf_dim = whole_number("gmf_dim", gmf_dim)
+        self.mlp_dim = whole_number("mlp_dim", mlp_dim)
+        self.hidden = tuple(whole_number("hidden", units) for units in hidden)
+        self.dropout = real_number("dropout", dropout, least=0.0, most=0.9)
+        self.embedding_reg = real_number("embedding_reg", embedding_reg, least=0.0)
+        self.n_negatives = whole_number("n_negatives", n_negatives)
+        self.learning_rate = real_number("learning_rate", learning_rate, above=0.0)
+        self.n_epochs = whole_number("n_epochs", n_epochs)
+        self.batch_size = whole_number("batch_size", batch_size)
+        self.seed = whole_number("seed", seed, least=0)
+
+    def build(self, n_users: int, n_items: int) -> keras.Model:
+        """The compiled model: `fit({"user_id": u, "item_id": i}, labels)` works on its own.
+
+        Args:
+            n_users, n_items: sizes of the tables; ids are indices below them.
+        """
+        user_id = keras.Input((), dtype="int32", name="user_id")  # (batch,)
+        item_id = keras.Input((), dtype="int32", name="item_id")  # (batch,)
+
+        gmf = layers.Multiply(name="gmf")([
+            self._table(n_users, self.gmf_dim, "user_gmf")(user_id),
+            self._table(n_items, self.gmf_dim, "item_gmf")(item_id)])  # (batch, gmf_dim)
+
+        mlp = layers.Concatenate(name="pair")([
+            self._table(n_users, self.mlp_dim, "user_mlp")(user_id),
+            self._table(n_items, self.mlp_dim, "item_mlp")(item_id)])  # (batch, 2 · mlp_dim)
+        for depth, units in enumerate(self.hidden):
+            mlp = layers.Dense(units, activation="relu", name=f"mlp_{depth}")(mlp)  # (batch, units)
+
+        both = layers.Concatenate(name="both")([gmf, mlp])  # (batch, gmf_dim + hidden[-1])
+        logit = layers.Dense(1, name="logit")(layers.Dropout(self.dropout)(both))  # (batch, 1)
+        probability = layers.Activation("sigmoid", dtype="float32", name="probability")(logit)  # (batch, 1)
+
+        model = keras.Model({"user_id": user_id, "item_id": item_id}, probability, name="neumf")
+        model.compile(optimizer=keras.optimizers.Adam(self.learning_rate), loss="binary_crossentropy")
+        return model
+
+    def _table(self, n: int, dim: int, name: str) -> layers.Embedding:
+        return layers.Embedding(n, dim, name=name,
+                                embeddings_initializer=keras.initializers.RandomNormal(stddev=0.05),
+                                embeddings_regularizer=keras.regularizers.L2(self.embedding_reg))
+
+    def _epochs(self, data: Dataset, rng: np.random.Generator) -> Iterator[Batch]:
+        users, items = data.seen.tocoo().coords
+        sampler = NegativeSampler(data, seed=rng)
+        while True:
+            negatives = sampler.sample(users, self.n_negatives)  # (n_positives, n_negatives)
+            user_id = np.concatenate([users, np.repeat(users, self.n_negatives)])
+            item_id = np.concatenate([items, negatives.ravel()])
+            label = (np.arange(len(user_id)) < len(users)).astype(np.float32)
+            order = rng.permutation(np.flatnonzero(item_id >= 0))  # -1: a user who has met everything
+            yield ({"user_id": user_id[order].astype(np.int32), "item_id": item_id[order].astype(np.int32)},
+                   label[order, None])

@@ -1,0 +1,238 @@
+"""Question 12. Collaborative filtering, asked again: between items, and as a model.
+
+Both answers score a candidate j by the items i in the user's history:
+
+    score[u, j] = Σ_i history[u, i] · W[i, j]
+
+They differ in where W comes from. `ItemCFRecommender` computes each entry from two items alone: how alike are
+their audiences? `EASERecommender` learns all entries together, by least squares, so that what item i explains
+is not counted again for its neighbours.
+
+Sources: Sarwar et al. (2001), "Item-Based Collaborative Filtering Recommendation Algorithms"; Deshpande & Karypis
+(2004), "Item-Based Top-N Recommendation Algorithms"; Steck (2019), "Embarrassingly Shallow Autoencoders for
+Sparse Data".
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from scipy.linalg import lapack
+
+from keras_recs.checks import one_of, real_number, whole_number
+from keras_recs.data.dataset import Dataset
+from keras_recs.data.sequences import recency_weighted
+from keras_recs.recommender import Recommender
+
+BLOCK_CELLS = 1 << 26  # similarities computed at once: 256 MiB of float32
+
+
+class _HistoryTimesWeights(Recommender):
+    """What the two answers share: a history, a matrix W, their product, and its explanation.
+
+    Attributes:
+        weights_: W, (n_items, n_items) float32, dense or sparse; W[i, j] is what i in the history says for j.
+        history_: (n_users, n_items) float32, 1 for each item met, or less for older ones (`recency`).
+    """
+
+    recency: float | None
+
+    def _remember(self, data: Dataset) -> None:
+        self.history_ = data.seen if self.recency is None else recency_weighted(data, self.recency)
+
+    def _score(self, users: np.ndarray) -> np.ndarray:
+        scores = self.history_[users] @ self.weights_  # (len(users), n_items)
+        return scores.toarray() if sparse.issparse(scores) else scores
+
+    def explain(self, user: Any, item: Any) -> list[tuple[Any, float]]:
+        """Why `item` for `user`: (item of the history, its part of the score), largest first. The parts sum to
+        the score."""
+        self._check_fitted()
+        u, j = self._user_ids.index("user", user)[0], self._item_ids.index("item", item)[0]
+        history = self.history_[[u]]
+        column = self.weights_[:, [j]]
+        column = column.toarray() if sparse.issparse(column) else column
+        parts = history.data * column[history.indices, 0]
+        order = np.argsort(-parts, kind="stable")
+        return list(zip(self.item_ids_[history.indices[order]].tolist(), parts[order].tolist(), strict=True))
+
+
+class ItemCFRecommender(_HistoryTimesWeights):
+    """Item-based collaborative filtering: W[i, j] says how alike the audiences of i and j are.
+
+    Args:
+        similarity: with n[i, j] users who met both, n[i] who met i:
+            "cosine", n[i, j] / sqrt(n[i] n[j]);
+            "conditional", n[i, j] / (n[i] · n[j] ** popularity_penalty): how likely is j, given i, with a penalty
+            for what is likely anyway (Deshpande & Karypis 2004);
+            "adjusted_cosine", the cosine of ratings minus the user's mean rating (Sarwar et al. 2001).
+        neighbours: how many similar items each item of the history may speak for; None for all.
+        shrinkage: similarities are multiplied by n[i, j] / (n[i, j] + shrinkage): two users in common prove little.
+        popularity_penalty: the exponent of "conditional", 0 (none) to 1.
+        recency: None, or a number of events: one that many events old counts 1/e of the latest.
+
+    >>> from keras_recs.data import from_matrix
+    >>> data = from_matrix([[1, 1, 0], [1, 1, 0], [0, 1, 1], [1, 0, 0]])
+    >>> cf = ItemCFRecommender().fit(data)
+    >>> cf.weights_.round(2).tolist()
+    [[0.0, 0.67, 0.0], [0.67, 0.0, 0.58], [0.0, 0.58, 0.0]]
+    >>> cf.recommend([3], k=1).items.tolist()
+    [[1]]
+    """
+
+    def __init__(self, similarity: str = "cosine", neighbours: int | None = None, shrinkage: float = 0.0,
+                 popularity_penalty: float = 0.5, recency: float | None = None) -> None:
+        self.similarity = one_of("similarity", similarity, ("cosine", "conditional", "adjusted_cosine"))
+        self.neighbours = None if neighbours is None else whole_number("neighbours", neighbours)
+        self.shrinkage = real_number("shrinkage", shrinkage, least=0.0)
+        self.popularity_penalty = real_number("popularity_penalty", popularity_penalty, least=0.0, most=1.0)
+        self.recency = None if recency is None else real_number("recency", recency, above=0.0)
+
+    def _fit(self, data: Dataset) -> None:
+        if self.similarity == "adjusted_cosine":
+            data.require("ratings", by="ItemCFRecommender with adjusted_cosine")
+            self.profiles_ = centred(data.matrix("ratings"))
+        else:
+            self.profiles_ = data.seen
+        self.sizes_ = np.asarray((self.profiles_ ** 2).sum(axis=0), np.float32)  # n[i], or the squared norm
+        self._remember(data)
+        self.weights_ = self._weights(np.arange(data.n_items))
+
+    def _weights(self, rows: np.ndarray) -> np.ndarray | sparse.csr_array:
+        """W[rows], in blocks of rows so that memory stays bounded; sparse where `neighbours` thins it out."""
+        n_items = len(self.sizes_)
+        size = max(1, BLOCK_CELLS // n_items)
+        blocks = []
+        for start in range(0, len(rows), size):
+            block = rows[start:start + size]
+            similarity = self._similarity(inner_products(self.profiles_, block), block[:, None], np.arange(n_items))
+            similarity[np.arange(len(block)), block] = 0  # an item is no neighbour of itself
+            blocks.append(similarity if self.neighbours is None else strongest(similarity, self.neighbours))
+        return np.concatenate(blocks) if self.neighbours is None else sparse.vstack(blocks, format="csr")
+
+    def _similarity(self, products: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.ndarray:
+        """Similarity of items `i` and `j` (indices that broadcast) from the inner products of their profiles."""
+        sizes = np.where(self.sizes_ > 0, self.sizes_, 1)  # an item nobody met has no product to divide
+        if self.similarity == "conditional":
+            similarity = products / (sizes[i] * sizes[j] ** self.popularity_penalty)
+        else:
+            similarity = products / (np.sqrt(sizes[i]) * np.sqrt(sizes[j]))
+        if self.shrinkage:
+            together = products if self.similarity != "adjusted_cosine" else inner_products(self.seen_, np.ravel(i))
+            similarity *= together / (together + self.shrinkage)
+        return similarity.astype(np.float32, copy=False)
+
+    def update(self, user: Any, item: Any) -> None:
+        """Take in one more interaction; the result is that of a new `fit`, without going through the data again.
+
+        Only the row and the column of `item` in W change. Where `neighbours` thins rows out, the rows that the
+        column meets are chosen anew.
+
+        Raises:
+            KeyError: an unknown user or item.
+            ValueError: with "adjusted_cosine", where one rating moves the user's mean and with it all profiles.
+        """
+        self._check_fitted()
+        if self.similarity == "adjusted_cosine":
+            raise ValueError("update cannot be used with similarity='adjusted_cosine': fit again")
+        u, i = int(self._user_ids.index("user", user)[0]), int(self._item_ids.index("item", item)[0])
+        if self.recency is not None:
+            self.history_ = _scale_row(self.history_, u, np.exp(-1 / self.recency))
+        self.history_ = _with_entry(self.history_, u, i)
+        if self.seen_[u, i]:
+            return
+        self.seen_ = self.profiles_ = _with_entry(self.seen_, u, i)
+        self.sizes_[i] += 1
+        products = inner_products(self.profiles_, np.array([i]))[0]  # (n_items,)
+        everyone = np.arange(len(products))
+        if self.neighbours is None:
+            self.weights_[i] = self._similarity(products, i, everyone)
+            self.weights_[:, i] = self._similarity(products, everyone, i)
+            self.weights_[i, i] = 0
+        else:
+            changed = np.flatnonzero(products)
+            keep = sparse.diags_array(~np.isin(everyone, changed), dtype=np.float32)
+            place = sparse.csr_array((np.ones(len(changed), np.float32), (changed, np.arange(len(changed)))),
+                                     shape=(len(products), len(changed)))
+            self.weights_ = (keep @ self.weights_ + place @ self._weights(changed)).tocsr()
+
+
+class EASERecommender(_HistoryTimesWeights):
+    """EASE: the item-item weights that rebuild the interactions best, in closed form.
+
+    Minimises |X - X W|² + reg |W|² with a zero diagonal, or each item would explain itself. With G = XᵀX and
+    P = (G + reg I)⁻¹ the solution is W[i, j] = -P[i, j] / P[j, j] off the diagonal (Steck 2019, equation 8).
+
+    Args:
+        reg: price of large weights.
+        recency: None, or a number of events: when scoring, an event that many events old counts 1/e of the latest.
+
+    >>> from keras_recs.data import from_matrix
+    >>> data = from_matrix([[1, 1, 0], [1, 1, 0], [0, 1, 1], [1, 0, 0]])
+    >>> EASERecommender(reg=1.0).fit(data).recommend([3], k=1).items.tolist()
+    [[1]]
+    """
+
+    def __init__(self, reg: float = 400.0, recency: float | None = None) -> None:
+        self.reg = real_number("reg", reg, above=0.0)
+        self.recency = None if recency is None else real_number("recency", recency, above=0.0)
+
+    def _fit(self, data: Dataset) -> None:
+        gram = inner_products(data.seen, np.arange(data.n_items))  # G, (n_items, n_items)
+        gram[np.diag_indices_from(gram)] += self.reg
+        inverse = inverse_of_positive_definite(gram)  # P
+        self.weights_ = inverse / -np.diag(inverse)  # column j divided by -P[j, j]
+        np.fill_diagonal(self.weights_, 0)
+        self._remember(data)
+
+
+def centred(ratings: sparse.csr_array) -> sparse.csr_array:
+    """`ratings` minus the mean of each row's stored entries."""
+    counts = np.diff(ratings.indptr)
+    means = np.asarray(ratings.sum(axis=1)) / np.maximum(counts, 1)
+    out = ratings.copy()
+    out.data -= np.repeat(means, counts).astype(np.float32)
+    return out
+
+
+def inner_products(profiles: sparse.csr_array, rows: np.ndarray) -> np.ndarray:
+    """Inner products of the columns `rows` of `profiles` with all its columns: (len(rows), n_items) float32."""
+    left = profiles.T.tocsr()[rows] if len(rows) < profiles.shape[1] else profiles.T
+    if profiles.shape[0] * profiles.shape[1] <= BLOCK_CELLS // 4:
+        return left @ profiles.toarray()  # a dense right side spares the bookkeeping of a sparse product
+    return (left @ profiles).toarray()
+
+
+def strongest(similarity: np.ndarray, k: int) -> sparse.csr_array:
+    """Each row's `k` largest positive entries; of equal ones the first."""
+    order = np.argsort(-similarity, axis=1, kind="stable")[:, :k]
+    values = np.take_along_axis(similarity, order, axis=1)
+    row = np.repeat(np.arange(len(similarity)), order.shape[1])
+    keep = values.ravel() > 0
+    return sparse.csr_array((values.ravel()[keep], (row[keep], order.ravel()[keep])), shape=similarity.shape)
+
+
+def inverse_of_positive_definite(matrix: np.ndarray) -> np.ndarray:
+    """The inverse by Cholesky: a third of the work of a general one. `matrix` (float32) is overwritten."""
+    factor, failed = lapack.spotrf(matrix.T, overwrite_a=True)  # .T: LAPACK wants columns, and it is symmetric
+    if not failed:
+        triangle, failed = lapack.spotri(factor, overwrite_c=True)
+    if failed:
+        raise ValueError("the matrix is not positive definite in float32: choose a larger reg")
+    inverse = triangle + triangle.T  # one triangle each, the diagonal twice
+    np.fill_diagonal(inverse, np.diag(triangle))
+    return inverse
+
+
+def _with_entry(matrix: sparse.csr_array, row: int, column: int) -> sparse.csr_array:
+    lil = matrix.tolil()
+    lil[row, column] = 1
+    return lil.tocsr()
+
+
+def _scale_row(matrix: sparse.csr_array, row: int, factor: float) -> sparse.csr_array:
+    out = matrix.copy()
+    out.data[out.indptr[row]:out.indptr[row + 1]] *= np.float32(factor)
+    return out

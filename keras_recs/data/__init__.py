@@ -1,0 +1,17 @@
+"""What a recommender learns from: interactions, side data, splits, samplers, and where they come from."""
+
+from keras_recs.data.dataset import Dataset
+from keras_recs.data.features import ItemFeatures, KnowledgeGraph, UserFeatures
+from keras_recs.data.ids import INT_FILLER, STR_FILLER, IdMap
+from keras_recs.data.interactions import Interactions
+from keras_recs.data.movielens import load_movielens
+from keras_recs.data.readers import from_frame, from_matrix, read_csv, read_parquet
+from keras_recs.data.sampling import NegativeSampler
+from keras_recs.data.sequences import Sequences, recency_weighted
+from keras_recs.data.splits import PROTOCOLS, Split, split, split_last, split_random, split_temporal
+
+__all__ = [
+    "INT_FILLER", "PROTOCOLS", "STR_FILLER", "Dataset", "IdMap", "Interactions", "ItemFeatures", "KnowledgeGraph",
+    "NegativeSampler", "Sequences", "Split", "UserFeatures", "from_frame", "from_matrix", "load_movielens",
+    "read_csv", "read_parquet", "recency_weighted", "split", "split_last", "split_random", "split_temporal",
+]

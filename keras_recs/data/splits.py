@@ -1,0 +1,89 @@
+"""The three splits of the protocol, and the validation slice inside the training part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from keras_recs.checks import one_of, real_number, whole_number
+from keras_recs.data.dataset import Dataset
+
+PROTOCOLS = {
+    "P1": "temporal: each user's last 20 % of events is the test",
+    "P2": "leave one out: each user's last event is the test",
+    "P3": "ratings: a random fifth of the events is the test",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """`train` and `test` on the same id maps. A user whose events all went to the test has none in `train`."""
+
+    protocol: str
+    train: Dataset
+    test: Dataset
+
+
+def split(data: Dataset, protocol: str = "P1", *, validation: bool = False) -> Split:
+    """Split `data` by `protocol`: "P1", "P2" or "P3" (`PROTOCOLS` says what they are).
+
+    With `validation=True` the same rule is applied once more inside the training part, so that choosing
+    hyperparameters never looks at the test.
+    """
+    one_of("protocol", protocol, PROTOCOLS)
+    if protocol == "P3":
+        return split_random(data, validation=validation)
+    rule = split_temporal if protocol == "P1" else split_last
+    first = rule(data)
+    return rule(first.train) if validation else first
+
+
+def split_temporal(data: Dataset, fraction: float = 0.2) -> Split:
+    """Each user's last `max(1, int(fraction · n))` events are the test; ties keep the order of the data."""
+    real_number("fraction", fraction, above=0.0, most=1.0)
+    data.require("timestamps", by="a temporal split")
+    counts = np.bincount(data.interactions.users, minlength=data.n_users)
+    # int(0.2 · n) of a float product, as everyone writes it: 0.2 · 5 must not fall below 1 by rounding
+    n_test = np.maximum(1, np.floor(fraction * counts + 1e-9).astype(np.int64))
+    return _cut_ends(data, n_test, "P1")
+
+
+def split_last(data: Dataset, n: int = 1) -> Split:
+    """Each user's last `n` events are the test."""
+    whole_number("n", n)
+    data.require("timestamps", by="a leave-one-out split")
+    return _cut_ends(data, np.full(data.n_users, n), "P2")
+
+
+def _cut_ends(data: Dataset, n_test: np.ndarray, protocol: str) -> Split:
+    events = data.interactions
+    order = events.chronological()
+    users = events.users[order]
+    ends = np.cumsum(np.bincount(users, minlength=data.n_users))
+    from_the_end = ends[users] - 1 - np.arange(len(users))
+    in_test = from_the_end < n_test[users]
+    if in_test.all():
+        raise ValueError("the split leaves nothing to train on: every user has too few events")
+    return Split(protocol, data.with_interactions(events.take(order[~in_test])),
+                 data.with_interactions(events.take(order[in_test])))
+
+
+def split_random(data: Dataset, fraction: float = 0.2, *, seed: int = 42, validation: bool = False) -> Split:
+    """A random `fraction` of the events is the test, whoever they belong to.
+
+    With `validation=True` the test is the last `fraction` of the training part, in the same random order.
+    """
+    real_number("fraction", fraction, above=0.0, most=1.0)
+    events = data.interactions
+    order = np.random.default_rng(seed).permutation(len(events))
+    n_train = round((1 - fraction) * len(events))
+    test = order[n_train:]
+    if validation:
+        order = order[:n_train]
+        n_train = round((1 - fraction) * n_train)
+        test = order[n_train:]
+    if n_train == 0 or len(test) == 0:
+        raise ValueError(f"{len(events)} events are too few for a random split with fraction {fraction}")
+    return Split("P3", data.with_interactions(events.take(order[:n_train])),
+                 data.with_interactions(events.take(test)))

@@ -1,0 +1,10 @@
+"""What two Keras answers or more share: training, devices, scoring."""
+
+from keras_recs.neural.quiet import import_tensorflow
+
+import_tensorflow()  # before anything below imports Keras
+
+from keras_recs.neural.devices import configure_gpus, device_report, training_strategy  # noqa: E402
+from keras_recs.neural.keras_recommender import Batch, KerasRecommender  # noqa: E402
+
+__all__ = ["Batch", "KerasRecommender", "configure_gpus", "device_report", "training_strategy"]

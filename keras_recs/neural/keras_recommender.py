@@ -1,0 +1,169 @@
+"""`KerasRecommender`: the contract, for answers that train a Keras model."""
+
+from __future__ import annotations
+
+import abc
+import contextlib
+import itertools
+import random
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_recs.data.dataset import Dataset
+from keras_recs.neural.devices import training_strategy
+from keras_recs.progress import progress
+from keras_recs.recommender import Recommender
+
+SCORED_AT_ONCE = 1 << 17  # pairs in one forward pass when whole rows are scored
+
+Batch = tuple[dict[str, np.ndarray], np.ndarray]
+
+
+class KerasRecommender(Recommender):
+    """Trains the model of `build` on the examples of `_epochs`, wherever TensorFlow finds a device.
+
+    A subclass has the hyperparameters `n_epochs`, `batch_size` and `seed`, and implements `build` and `_epochs`.
+    After `fit`, `model_` is the trained Keras model and `history_` its curves.
+    """
+
+    n_epochs: int
+    batch_size: int
+    seed: int
+    #: The layer whose output ranks items, when that is not the model's last one.
+    score_layer: str | None = None
+
+    @abc.abstractmethod
+    def build(self, n_users: int, n_items: int) -> keras.Model:
+        """The compiled model. Inputs `user_id` and `item_id`, both (batch,) int32; output (batch, 1)."""
+
+    @abc.abstractmethod
+    def _epochs(self, data: Dataset, rng: np.random.Generator) -> Iterator[Batch]:
+        """Without end, the examples of one epoch after another, each in random order: (inputs by name, labels).
+
+        All epochs are equally long.
+        """
+
+    def _fit(self, data: Dataset) -> None:
+        with seeded(self.seed):
+            with training_strategy().scope():
+                self.model_ = self.build(data.n_users, data.n_items)
+            batches, steps = self._training_batches(data)
+            with EpochBar(type(self).__name__, self.n_epochs) as bar:
+                curves = self.model_.fit(batches, epochs=self.n_epochs, steps_per_epoch=steps, verbose=0, shuffle=False,
+                                         callbacks=[bar, keras.callbacks.TerminateOnNaN()])
+        self.history_ = {name: [float(v) for v in values] for name, values in curves.history.items()}
+        if not np.isfinite(self.history_["loss"]).all():
+            raise FloatingPointError(f"{type(self).__name__} diverged: the loss is no longer finite; "
+                                     "a lower learning_rate may help")
+        self._make_scorer()
+
+    def _training_batches(self, data: Dataset) -> tuple[tf.data.Dataset, int]:
+        """An endless stream of batches, and how many make an epoch.
+
+        The next epoch's examples are drawn in the background while one trains. The last, short batch of an epoch
+        is filled up from its beginning: all batches have one shape, so one graph serves.
+        """
+        epochs = self._epochs(data, np.random.default_rng(self.seed))
+        first = next(epochs)
+        n = len(first[1])
+        if n == 0:
+            raise ValueError(f"{type(self).__name__} has nothing to learn from: every user has met every item")
+        size = min(self.batch_size, n)
+        steps = -(-n // size)
+
+        def stream() -> Iterator[Batch]:
+            for inputs, labels in itertools.chain([first], epochs):
+                for step in range(steps):
+                    rows = np.arange(step * size, (step + 1) * size) % n
+                    yield {name: values[rows] for name, values in inputs.items()}, labels[rows]
+
+        def spec(values: np.ndarray) -> tf.TensorSpec:
+            return tf.TensorSpec((size, *values.shape[1:]), values.dtype)
+
+        signature = ({name: spec(values) for name, values in first[0].items()}, spec(first[1]))
+        options = tf.data.Options()
+        # One stream that every replica takes its share of: there are no files that could be dealt out.
+        options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+        stream_of_batches = tf.data.Dataset.from_generator(stream, output_signature=signature)
+        return stream_of_batches.prefetch(tf.data.AUTOTUNE).with_options(options), steps
+
+    # --- scoring ---------------------------------------------------------------------------------------------
+
+    def _make_scorer(self) -> None:
+        model = self.model_
+        if self.score_layer is not None:
+            model = keras.Model(model.inputs, model.get_layer(self.score_layer).output)
+        n_items = len(self.item_ids_)
+
+        @tf.function(input_signature=[tf.TensorSpec((None,), tf.int32)])
+        def rows(users: tf.Tensor) -> tf.Tensor:
+            pairs = {"user_id": tf.repeat(users, n_items), "item_id": tf.tile(tf.range(n_items), [tf.size(users)])}
+            return tf.reshape(model(pairs, training=False), (-1, n_items))  # (batch, n_items)
+
+        self._rows = rows
+
+    def _score(self, users: np.ndarray) -> np.ndarray:
+        size = max(1, SCORED_AT_ONCE // len(self.item_ids_))
+        starts = range(0, len(users), size)
+        blocks = [self._rows(tf.constant(users[start:start + size], tf.int32)).numpy() for start in starts]
+        return np.concatenate(blocks) if blocks else np.empty((0, len(self.item_ids_)), np.float32)
+
+    def _predict(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
+        pairs = {"user_id": users.astype(np.int32), "item_id": items.astype(np.int32)}
+        if len(users) == 0:
+            return np.empty(0, np.float32)
+        return self.model_.predict(pairs, batch_size=SCORED_AT_ONCE, verbose=0)[:, 0]
+
+    # --- saving ----------------------------------------------------------------------------------------------
+
+    def _state(self) -> tuple[dict[str, Any], dict[str, bytes]]:
+        state, blobs = super()._state()
+        state = {name: value for name, value in state.items() if name != "model_"}
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model.keras"
+            self.model_.save(path)
+            return state, {**blobs, path.name: path.read_bytes()}
+
+    def _restore(self, state: dict[str, Any], blobs: dict[str, bytes]) -> None:
+        super()._restore(state, blobs)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model.keras"
+            path.write_bytes(blobs["model.keras"])
+            self.model_ = keras.models.load_model(path)
+        self._make_scorer()
+
+
+@contextlib.contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Keras, TensorFlow, NumPy and Python seeded inside; the caller's NumPy and Python generators as before after."""
+    python, numpy = random.getstate(), np.random.get_state()
+    keras.utils.set_random_seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
+
+
+class EpochBar(keras.callbacks.Callback):
+    """A progress bar that counts epochs and shows the loss."""
+
+    def __init__(self, name: str, n_epochs: int) -> None:
+        super().__init__()
+        self._bar = progress(description=name, total=n_epochs)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self._bar.set_postfix(loss=f"{(logs or {}).get('loss', float('nan')):.4f}", refresh=False)
+        self._bar.update()
+
+    def __enter__(self) -> EpochBar:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._bar.close()

@@ -1,0 +1,302 @@
+"""The contract, over every answer in the catalogue. An answer joins by being there."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from conftest import checkerboard, rated_checkerboard
+
+from keras_recs.data import Dataset, from_matrix, split
+from keras_recs.questions import QUESTIONS, Answer, Question
+from keras_recs.recommender import NotFittedError, Recommender
+from keras_recs.storage import StorageError
+
+CASES = [(q, a) for q in QUESTIONS for a in q.answers]
+NAMES = [f"q{q.number:02d} {a.name}" for q, a in CASES]
+
+#: Settings for data of a few dozen events, where a default made for thousands would stop before it has learned.
+SMALL = {
+    "DeepLearningRecommender": dict(gmf_dim=8, mlp_dim=8, hidden=(16,), dropout=0.0, n_epochs=60, batch_size=256,
+                                    learning_rate=0.01, n_negatives=2, embedding_reg=1e-5),
+    "EASERecommender": dict(reg=1.0),
+    "MatrixFactorizationRecommender": dict(n_factors=8, n_epochs=60),
+}
+
+
+def make(q: Question, a: Answer, **params: object) -> Recommender:
+    return q.make(a, **{**SMALL.get(a.class_name, {}), **params})
+
+
+def suited(q: Question) -> Dataset:
+    """The checkerboard, with ratings of both kinds for an answer that learns from ratings."""
+    return rated_checkerboard() if q.protocol == "P3" else checkerboard()
+
+
+@pytest.fixture(scope="module", params=CASES, ids=NAMES)
+def fitted(request: pytest.FixtureRequest) -> tuple[Question, Answer, Dataset, Recommender]:
+    q, a = request.param
+    data = suited(q)
+    return q, a, data, make(q, a).fit(data)
+
+
+def test_it_recommends_the_withheld_diagonal(fitted: tuple) -> None:
+    q, a, data, recommender = fitted
+    top = recommender.recommend(data.user_ids.ids, k=1).items[:, 0]
+    assert (top == data.item_ids.ids).mean() >= 0.9, f"item u is what users like u met; got {top.tolist()}"
+
+
+def test_scores_have_a_row_per_user_and_a_column_per_item(fitted: tuple) -> None:
+    _, _, data, recommender = fitted
+    scores = recommender.score([3, 0, 3])
+    assert scores.shape == (3, data.n_items) and scores.dtype == np.float32
+    assert np.isfinite(scores).all()
+    assert scores[0] == pytest.approx(scores[2], rel=1e-5)
+    assert not np.allclose(scores[0], scores[1]), "two users of different taste cannot have the same scores"
+    assert recommender.score([]).shape == (0, data.n_items)
+
+
+def test_recommending_changes_no_score(fitted: tuple) -> None:
+    _, _, data, recommender = fitted
+    before = recommender.score(data.user_ids.ids)
+    recommender.recommend(data.user_ids.ids, k=5)
+    assert np.array_equal(recommender.score(data.user_ids.ids), before)
+
+
+def test_lists_are_ranked_by_score_without_seen_or_repeated_items(fitted: tuple) -> None:
+    _, _, data, recommender = fitted
+    users = data.user_ids.ids
+    lists = recommender.recommend(users, k=data.n_items + 5)
+    assert lists.items.shape == (len(users), data.n_items + 5)
+    scores = recommender.score(users)
+    for u in range(len(users)):
+        items = lists.items[u, lists.valid[u]]
+        unseen = np.setdiff1d(data.item_ids.ids, data.item_ids.ids[data.seen[[u]].indices])
+        assert sorted(items) == unseen.tolist(), "every unseen item once, no seen one"
+        assert (lists.items[u, len(items):] == -1).all() and np.isneginf(lists.scores[u, len(items):]).all()
+        assert (np.diff(lists.scores[u, : len(items)]) <= 0).all()
+        assert lists.scores[u, : len(items)] == pytest.approx(scores[u, data.item_ids.index("items", items)], abs=1e-5)
+
+
+def test_seen_items_come_back_when_asked_for(fitted: tuple) -> None:
+    _, _, data, recommender = fitted
+    lists = recommender.recommend([0], k=data.n_items, exclude_seen=False)
+    assert sorted(lists.items[0]) == data.item_ids.ids.tolist()
+
+
+def test_candidates_limit_the_choice(fitted: tuple) -> None:
+    _, _, _, recommender = fitted
+    shared = recommender.recommend([0, 1], k=3, candidates=[0, 1, 1])
+    assert shared.of(0)[0][0] in (0, 1) and {i for i, _ in shared.of(0) + shared.of(1)} <= {0, 1}
+    own = recommender.recommend([0, 1], k=2, candidates=[[0, 1], [1, 5]], exclude_seen=False)
+    assert set(own.items[0]) == {0, 1} and set(own.items[1]) == {1, 5}
+    with pytest.raises(ValueError, match=r"candidates must have shape \(m,\) or \(2, m\), got \(3, 1\)"):
+        recommender.recommend([0, 1], candidates=[[0], [1], [2]])
+    with pytest.raises(KeyError, match="candidates holds 1 unknown"):
+        recommender.recommend([0], candidates=[999])
+
+
+def test_predictions_are_of_pairs_and_do_not_depend_on_their_neighbours(fitted: tuple) -> None:
+    _, _, data, recommender = fitted
+    users, items = [0, 5, 0, 7], [1, 2, 0, 7]
+    together = recommender.predict(users, items)
+    assert together.shape == (4,) and together.dtype == np.float32
+    alone = np.concatenate([recommender.predict([u], [i]) for u, i in zip(users, items, strict=True)])
+    assert together == pytest.approx(alone, rel=1e-4, abs=1e-6)
+    assert recommender.predict([], []).shape == (0,)
+    # predictions rank as scores do, whatever their units
+    row = recommender.predict(np.zeros(data.n_items, int), data.item_ids.ids)
+    score = recommender.score([0])[0]
+    wide = np.abs(np.subtract.outer(score, score)) > 1e-3
+    assert (np.sign(np.subtract.outer(row, row))[wide] == np.sign(np.subtract.outer(score, score))[wide]).all()
+
+
+@pytest.mark.parametrize(("call", "error", "words"), [
+    (lambda r: r.recommend([0], k=0), ValueError, "k must be at least 1, got 0"),
+    (lambda r: r.recommend([0], k=-3), ValueError, "k must be at least 1, got -3"),
+    (lambda r: r.recommend([0], k=2.5), TypeError, "k must be a whole number"),
+    (lambda r: r.recommend([0], k=True), TypeError, "k must be a whole number"),
+    (lambda r: r.recommend([[0]]), ValueError, "users must be one-dimensional"),
+    (lambda r: r.recommend([12345]), KeyError, "users holds 1 unknown"),
+    (lambda r: r.recommend(["ann"]), TypeError, "users must hold integers"),
+    (lambda r: r.score([12345]), KeyError, "users holds 1 unknown"),
+    (lambda r: r.score([[0, 1]]), ValueError, "users must be one-dimensional"),
+    (lambda r: r.predict([0], [12345]), KeyError, "items holds 1 unknown"),
+    (lambda r: r.predict([0, 1], [0]), ValueError, "got 2 users and 1 items"),
+    (lambda r: r.predict([0], [[0]]), ValueError, "items must be one-dimensional"),
+    (lambda r: r.predict([0.5], [0]), TypeError, "users must hold integers or strings"),
+])
+def test_bad_arguments_are_refused_by_name(fitted: tuple, call, error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=words):
+        call(fitted[3])
+
+
+@pytest.mark.parametrize("bad", [None, np.eye(3), [(1, 2)]])
+def test_only_a_dataset_can_be_fitted_and_a_failure_loses_nothing(fitted: tuple, bad: object) -> None:
+    q, a, data, recommender = fitted
+    before = recommender.score(data.user_ids.ids)
+    with pytest.raises(TypeError, match="data must be a Dataset"):
+        recommender.fit(bad)
+    assert np.array_equal(recommender.score(data.user_ids.ids), before)
+
+
+def test_a_crash_in_the_middle_of_fit_loses_nothing(fitted: tuple, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, _, data, recommender = fitted
+    before = recommender.score(data.user_ids.ids)
+
+    def crash(self: Recommender, data: Dataset) -> None:
+        self.seen_ = None
+        raise RuntimeError("power cut")
+
+    monkeypatch.setattr(type(recommender), "_fit", crash)
+    with pytest.raises(RuntimeError, match="power cut"):
+        recommender.fit(from_matrix(np.ones((2, 2))))
+    assert np.array_equal(recommender.score(data.user_ids.ids), before)
+
+
+def test_before_fit_every_verb_says_so(fitted: tuple, tmp_path) -> None:
+    q, a, _, _ = fitted
+    fresh = make(q, a)
+    for call in (lambda: fresh.score([0]), lambda: fresh.predict([0], [0]), lambda: fresh.recommend([0]),
+                 lambda: fresh.save(tmp_path / "x")):
+        with pytest.raises(NotFittedError, match=r"call fit\(data\) first"):
+            call()
+    assert not list(tmp_path.iterdir())
+
+
+def test_side_data_that_is_lacking_is_named(fitted: tuple) -> None:
+    q, a, _, recommender = fitted
+    bare = Dataset.from_arrays([1, 2, 1], [1, 1, 2])
+    for needed in type(recommender).requires:
+        with pytest.raises(ValueError, match=f"{a.class_name} needs .*{needed}"):
+            make(q, a).fit(bare)
+
+
+def test_saving_and_loading_gives_the_same_recommender(fitted: tuple, tmp_path) -> None:
+    _, _, data, recommender = fitted
+    path = tmp_path / "model"
+    path.write_bytes(b"an older file")
+    recommender.save(path)
+    assert [p.name for p in tmp_path.iterdir()] == ["model"], "nothing temporary stays behind"
+    loaded = type(recommender).load(path)
+    assert loaded.get_params() == recommender.get_params()
+    assert np.array_equal(loaded.score(data.user_ids.ids), recommender.score(data.user_ids.ids))
+    assert np.array_equal(loaded.recommend([0, 3], 4).items, recommender.recommend([0, 3], 4).items)
+
+
+def test_a_damaged_or_foreign_file_is_refused_by_name(fitted: tuple, tmp_path) -> None:
+    _, _, _, recommender = fitted
+    path = tmp_path / "model"
+    recommender.save(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(StorageError, match="model is truncated"):
+        type(recommender).load(path)
+    path.write_bytes(whole)
+
+    class Other(type(recommender)):  # type: ignore[misc]
+        pass
+
+    with pytest.raises(StorageError, match=f"holds a {type(recommender).__name__}, not a Other"):
+        Other.load(path)
+    with pytest.raises(FileNotFoundError):
+        type(recommender).load(tmp_path / "nowhere")
+
+
+def test_a_failed_save_leaves_the_old_file(fitted: tuple, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, _, _, recommender = fitted
+    path = tmp_path / "model"
+    path.write_bytes(b"an older file")
+    monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        recommender.save(path)
+    assert path.read_bytes() == b"an older file" and len(list(tmp_path.iterdir())) == 1
+
+
+def test_strings_ids_gaps_duplicates_and_disorder_change_nothing(fitted: tuple) -> None:
+    """The same events under other names, twice, and shuffled: the same scores."""
+    q, a, data, recommender = fitted
+    events = data.interactions
+    rng = np.random.default_rng(0)
+    order = rng.permutation(len(events))
+    names = np.array([f"user {u:03d}" for u in range(data.n_users)])
+    again = np.concatenate([order, order]) if "recent" not in a.name else order  # recency counts repeated events
+    renamed = Dataset.from_arrays(names[events.users[again]], 1000 + 7 * events.items[again], events.ratings[again],
+                                  events.timestamps[again], rating_scale=data.rating_scale)
+    other = make(q, a).fit(renamed)
+    top = recommender.recommend(data.user_ids.ids, 1).items[:, 0]
+    same = other.recommend(names, 1).items[:, 0]
+    assert (same == 1000 + 7 * top).mean() >= 0.9
+
+
+def test_the_same_seed_gives_the_same_scores(fitted: tuple) -> None:
+    q, a, data, recommender = fitted
+    again = make(q, a).fit(data)
+    assert again.score(data.user_ids.ids) == pytest.approx(recommender.score(data.user_ids.ids), rel=1e-4, abs=1e-5)
+    if "seed" in recommender.get_params():
+        other = make(q, a, seed=99).fit(data)
+        assert not np.array_equal(other.score([0]), recommender.score([0]))
+
+
+@pytest.mark.parametrize("matrix", [[[5.0, 3.0, 0.0]], [[5.0], [3.0], [4.0]], [[5.0]]],
+                         ids=["one user", "one item", "one event"])
+def test_the_smallest_data(fitted: tuple, matrix: list) -> None:
+    q, a, _, _ = fitted
+    data = Dataset.from_arrays(*np.nonzero(matrix), np.array(matrix)[np.nonzero(matrix)],
+                               np.arange(np.count_nonzero(matrix)))
+    try:
+        recommender = make(q, a).fit(data)
+    except ValueError as error:  # who learns from negatives cannot, where there are none
+        assert "every user has met every item" in str(error)
+        return
+    lists = recommender.recommend(data.user_ids.ids, 3)
+    assert np.isfinite(recommender.score(data.user_ids.ids)).all()
+    assert not lists.valid.any(), "everything has been seen"
+
+
+def test_users_and_items_without_events_get_finite_scores(fitted: tuple) -> None:
+    q, a, _, _ = fitted
+    data = suited(q)
+    cold = from_matrix(np.pad(data.matrix("ratings").toarray(), ((0, 2), (0, 3))))
+    events = cold.interactions
+    cold = Dataset.from_arrays(events.users, events.items, events.ratings, np.arange(len(events)),
+                               item_features=cold.item_features, user_features=cold.user_features)
+    recommender = make(q, a).fit(cold)
+    assert np.isfinite(recommender.score(cold.user_ids.ids)).all()
+    assert recommender.recommend([21], 5).valid.all(), "a user without a history gets a list too"
+
+
+def test_a_user_who_has_seen_everything_gets_an_empty_list(fitted: tuple) -> None:
+    q, a, _, _ = fitted
+    ratings = np.array([[5, 4, 3, 2], [5, 0, 3, 0], [0, 4, 0, 2], [5, 4, 0, 0]], float)
+    users, items = np.nonzero(ratings)
+    data = Dataset.from_arrays(users, items, ratings[users, items], np.arange(len(users)))
+    lists = make(q, a).fit(data).recommend([0, 1], 2)
+    assert not lists.valid[0].any() and (lists.items[0] == -1).all()
+    assert lists.valid[1].all()
+
+
+def test_hyperparameters_are_stored_and_checked(fitted: tuple) -> None:
+    q, a, _, recommender = fitted
+    params = recommender.get_params()
+    assert type(recommender)(**params).get_params() == params
+    assert all(name in repr(recommender) for name in params)
+    for name, value in params.items():
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            for bad in (-1, "many", float("nan")):
+                with pytest.raises((ValueError, TypeError), match=name):
+                    make(q, a, **{name: bad})
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(("q", "a"), CASES, ids=NAMES)
+def test_it_beats_its_trivial_baseline_on_movielens(ml100k: Dataset, q: Question, a: Answer) -> None:
+    from keras_recs.evaluation import evaluate
+    from keras_recs.evaluation.baselines import BiasRecommender, PopularityRecommender
+
+    parts = split(ml100k, q.protocol, validation=True)  # the smaller training set is enough for a floor
+    mine = evaluate(q.make(a).fit(parts.train), parts).metrics
+    trivial = evaluate((BiasRecommender() if q.protocol == "P3" else PopularityRecommender()).fit(parts.train), parts)
+    if q.protocol == "P3":
+        assert mine["rmse"] < trivial.metrics["rmse"] - 0.01
+    else:
+        assert mine["ndcg@10"] > 1.3 * trivial.metrics["ndcg@10"]

@@ -1,0 +1,96 @@
+"""The catalogue against the files, the direction of imports, and how light the package is."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import keras_recs
+from keras_recs.questions import QUESTIONS, question
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "keras_recs"
+
+
+def test_there_are_24_questions_numbered_as_their_files() -> None:
+    assert [q.number for q in QUESTIONS] == list(range(1, 25))
+    assert all(q.stem.startswith(f"q{q.number:02d}_") for q in QUESTIONS)
+    for values in ([q.stem for q in QUESTIONS], [q.title for q in QUESTIONS], [q.title_zh for q in QUESTIONS]):
+        assert len(set(values)) == 24
+    assert question(5).stem == "q05_matrix_factorization"
+    with pytest.raises(ValueError, match="there is no question 25; they go from 1 to 24"):
+        question(25)
+
+
+@pytest.mark.parametrize(("folder", "pattern"), [
+    ("keras_recs/answers", "q??_*.py"), ("notebooks", "q??_*.ipynb"), ("tests", "test_q??_*.py")])
+def test_what_is_built_has_all_its_files_and_nothing_else_lies_about(folder: str, pattern: str) -> None:
+    there = sorted(path.stem.removeprefix("test_") for path in (ROOT / folder).glob(pattern))
+    assert there == [q.stem for q in QUESTIONS if q.built]
+
+
+@pytest.mark.parametrize("q", [q for q in QUESTIONS if q.built], ids=lambda q: q.stem)
+def test_an_answer_file_is_whole_and_short(q) -> None:
+    source = (PACKAGE / "answers" / f"{q.stem}.py").read_text(encoding="utf8")
+    assert source.startswith(f'"""Question {q.number}. '), "the docstring begins with the question"
+    assert 60 <= len(source.splitlines()) <= 300
+    for answer in q.answers:
+        recommender = q.make(answer)
+        assert type(recommender) is getattr(keras_recs, answer.class_name)
+        assert answer.params.items() <= recommender.get_params().items()
+
+
+def imports_of(path: Path) -> set[str]:
+    """The modules of the project that a file imports, wherever in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name} imports relatively; its source must work from another folder"
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name for name in found if name and name.startswith("keras_recs.")}
+
+
+#: Who may know whom: each part, and the parts that it must not import.
+FORBIDDEN = {
+    "data": ("recommender", "recommendations", "neural", "evaluation", "answers", "questions", "cli", "practice"),
+    "evaluation": ("neural", "answers", "questions", "cli", "practice"),
+    "neural": ("evaluation", "answers", "questions", "cli", "practice"),
+    "answers": ("answers", "evaluation", "questions", "cli", "practice"),
+}
+
+
+@pytest.mark.parametrize("part", FORBIDDEN)
+def test_imports_run_one_way(part: str) -> None:
+    files = list((PACKAGE / part).rglob("*.py"))
+    assert files
+    for path in files:
+        for name in imports_of(path):
+            assert name.split(".")[1] not in FORBIDDEN[part], f"{path.relative_to(ROOT)} imports {name}"
+
+
+def test_files_are_under_300_lines() -> None:
+    long = {path.name: n for path in PACKAGE.rglob("*.py")
+            if (n := len(path.read_text(encoding="utf8").splitlines())) >= 300}
+    assert not long
+
+
+def test_importing_the_package_is_light() -> None:
+    """`import keras_recs` brings neither TensorFlow nor NumPy, and the whole catalogue costs no TensorFlow either."""
+    code = ("import sys, keras_recs; assert not {'numpy', 'tensorflow', 'keras'} & set(sys.modules); "
+            "keras_recs.QUESTIONS; keras_recs.from_matrix; keras_recs.EASERecommender; keras_recs.evaluate; "
+            "assert not {'tensorflow', 'keras', 'gensim', 'networkx', 'pyarrow', 'rich'} & set(sys.modules)")
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_public_names_are_there_and_others_are_not() -> None:
+    for name in dir(keras_recs):
+        assert getattr(keras_recs, name) is not None or name.startswith("__"), name
+    assert {"Dataset", "load_movielens", "MatrixFactorizationRecommender"} <= set(dir(keras_recs))
+    with pytest.raises(AttributeError, match="no attribute 'Recommendar'"):
+        _ = keras_recs.Recommendar

@@ -1,0 +1,149 @@
+"""The three splits, sequences, and negative sampling."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from keras_recs.data import (
+    Dataset,
+    NegativeSampler,
+    Sequences,
+    recency_weighted,
+    split,
+    split_last,
+    split_random,
+    split_temporal,
+)
+
+
+def events(counts: list[int], seed: int = 0) -> Dataset:
+    """Users with so many events each, in shuffled order; item = place in the user's time."""
+    users = np.repeat(np.arange(len(counts)), counts)
+    items = np.concatenate([np.arange(c) for c in counts])
+    order = np.random.default_rng(seed).permutation(len(users))
+    return Dataset.from_arrays(users[order], items[order], np.ones(len(users)), items[order])
+
+
+def of(data: Dataset, user: int) -> list[int]:
+    return sorted(data.interactions.items[data.interactions.users == user].tolist())
+
+
+def test_p1_takes_the_last_fifth_of_each_user_and_at_least_one() -> None:
+    parts = split(events([10, 9, 4, 1, 15]), "P1")
+    assert of(parts.test, 0) == [8, 9] and of(parts.train, 0) == list(range(8))
+    assert of(parts.test, 1) == [8], "int(0.2 · 9) = 1"
+    assert of(parts.test, 2) == [3]
+    assert of(parts.test, 3) == [0] and of(parts.train, 3) == []
+    assert of(parts.test, 4) == [12, 13, 14]
+
+
+def test_ties_in_time_keep_the_order_of_the_data() -> None:
+    data = Dataset.from_arrays([1] * 5, [50, 40, 30, 20, 10], timestamps=[7] * 5)
+    parts = split(data, "P1")
+    assert parts.test.item_ids.ids[parts.test.interactions.items].tolist() == [10]
+
+
+def test_p2_takes_the_last_event() -> None:
+    parts = split(events([5, 2]), "P2")
+    assert of(parts.test, 0) == [4] and of(parts.test, 1) == [1]
+    assert of(split_last(events([5, 2]), 3).test, 0) == [2, 3, 4]
+
+
+def test_p3_is_the_seeded_random_fifth() -> None:
+    data = events([50, 50])
+    parts = split(data, "P3")
+    order = np.random.default_rng(42).permutation(100)
+    assert parts.train.interactions.items.tolist() == data.interactions.items[order[:80]].tolist()
+    inner = split(data, "P3", validation=True)
+    assert inner.train.interactions.items.tolist() == data.interactions.items[order[:64]].tolist()
+    assert inner.test.interactions.items.tolist() == data.interactions.items[order[64:80]].tolist()
+
+
+@pytest.mark.parametrize("protocol", ["P1", "P2", "P3"])
+def test_the_validation_slice_never_touches_the_test(protocol: str) -> None:
+    data = events([20, 30, 25])
+    outer, inner = split(data, protocol), split(data, protocol, validation=True)
+
+    def pairs(part: Dataset) -> set[tuple[int, int]]:
+        return set(zip(part.interactions.users.tolist(), part.interactions.items.tolist(), strict=True))
+
+    assert not pairs(outer.test) & (pairs(inner.train) | pairs(inner.test))
+    assert pairs(inner.train) | pairs(inner.test) == pairs(outer.train)
+    assert not pairs(inner.train) & pairs(inner.test)
+    assert inner.train.user_ids == data.user_ids and inner.train.n_items == data.n_items
+
+
+def test_splits_refuse_what_they_cannot_do() -> None:
+    timeless = Dataset.from_arrays([1, 1], [1, 2])
+    with pytest.raises(ValueError, match="a temporal split needs timestamps"):
+        split(timeless)
+    with pytest.raises(ValueError, match="protocol must be one of 'P1', 'P2', 'P3'; got 'p4'"):
+        split(timeless, "p4")
+    with pytest.raises(ValueError, match="nothing to train on"):
+        split(events([1, 1, 1]), "P1")
+    with pytest.raises(ValueError, match="too few for a random split"):
+        split_random(events([1]))
+    with pytest.raises(ValueError, match="fraction must be greater than 0"):
+        split_temporal(events([5]), 0.0)
+
+
+def test_sequences_are_in_time_order_and_padding_keeps_the_latest() -> None:
+    data = Dataset.from_arrays([7, 7, 8, 7], [3, 1, 2, 2], timestamps=[30, 10, 5, 20])
+    sequences = Sequences.of(data)
+    assert [data.item_ids.ids[s].tolist() for s in (sequences[0], sequences[1])] == [[1, 2, 3], [2]]
+    assert sequences.ages().tolist() == [2, 1, 0, 0]
+    assert sequences.padded(2).tolist() == [[1, 2], [-1, 1]]
+    assert sequences.padded(5, pad=99).tolist() == [[99, 99, 0, 1, 2], [99, 99, 99, 99, 1]]
+
+
+def test_recency_weights_fall_with_the_users_own_events() -> None:
+    data = Dataset.from_arrays([7, 7, 7, 8], [1, 2, 1, 2], timestamps=[1, 2, 3, 999])
+    weights = recency_weighted(data, decay=2.0).toarray()
+    assert weights == pytest.approx(np.array([[1.0, np.exp(-0.5)], [0.0, 1.0]])), "item 1 counts by its later event"
+    with pytest.raises(ValueError, match="decay must be greater than 0"):
+        recency_weighted(data, 0.0)
+
+
+@pytest.fixture(scope="module")
+def crowd() -> Dataset:
+    """40 users, 30 items; user 0 has met all, user 1 all but item 29; popularity falls with the item's number."""
+    rng = np.random.default_rng(1)
+    users, items = np.nonzero(rng.random((40, 30)) < np.linspace(0.9, 0.05, 30))
+    users = np.concatenate([users, np.zeros(30, int), np.ones(29, int)])
+    items = np.concatenate([items, np.arange(30), np.arange(29)])
+    keep = ~((users == 1) & (items == 29))
+    return Dataset.from_arrays(users[keep], items[keep])
+
+
+@pytest.mark.parametrize("strategy", ["uniform", "popularity"])
+def test_a_negative_is_never_a_positive(crowd: Dataset, strategy: str) -> None:
+    users = np.repeat(np.arange(1, 40), 20)
+    drawn = NegativeSampler(crowd, strategy).sample(users, 50)
+    assert drawn.shape == (len(users), 50) and drawn.min() >= 0 and drawn.max() < 30
+    assert not crowd.seen.toarray()[users[:, None], drawn].any()
+    assert (drawn[users == 1] == 29).all(), "one item is left, and it must be found"
+
+
+def test_a_user_who_has_met_everything_gets_the_filler(crowd: Dataset) -> None:
+    assert (NegativeSampler(crowd).sample([0, 0], 3) == -1).all()
+
+
+@pytest.mark.parametrize(("strategy", "power"), [("uniform", 0.0), ("popularity", 0.75), ("popularity", 1.0)])
+def test_negatives_follow_the_distribution_that_was_asked_for(crowd: Dataset, strategy: str, power: float) -> None:
+    sampler = NegativeSampler(crowd, strategy, power=power, seed=3)
+    user = 5
+    drawn = np.bincount(sampler.sample([user], 20_000)[0], minlength=30)
+    free = crowd.seen.toarray()[user] == 0
+    expected = np.maximum(crowd.popularity, 1.0) ** power * free
+    expected *= drawn.sum() / expected.sum()
+    assert stats.chisquare(drawn[free], expected[free]).pvalue > 1e-3
+    other = np.maximum(crowd.popularity, 1.0) ** (power + 0.5) * free
+    other *= drawn.sum() / other.sum()
+    assert stats.chisquare(drawn[free], other[free]).pvalue < 1e-6, "a test without power"
+
+
+def test_the_same_seed_draws_the_same(crowd: Dataset) -> None:
+    draw = lambda seed: NegativeSampler(crowd, seed=seed).sample(np.arange(1, 40), 5).tolist()  # noqa: E731
+    assert draw(4) == draw(4) != draw(5)
