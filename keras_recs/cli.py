@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import time
+from functools import partial
 from importlib import util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -104,14 +105,15 @@ def show(number: Question, as_json: bool) -> None:
 @AS_JSON
 def run(number: Question, dataset: str, wanted: str | None, users: int, k: int, as_json: bool) -> None:
     """Fit the answers to question NUMBER, measure them, and recommend to a few users."""
+    q = number
+    chosen = _chosen(q, wanted)
+
     from keras_recs.data import split
     from keras_recs.evaluation import evaluate
 
-    q = number
-    chosen = _chosen(q, wanted)
     data = _load(dataset)
     parts = split(data, q.protocol)
-    results = []
+    results: list[dict[str, Any]] = []
     for answer in chosen:
         recommender = q.make(answer)
         start = time.perf_counter()
@@ -153,15 +155,19 @@ def run(number: Question, dataset: str, wanted: str | None, users: int, k: int, 
               help="Write the rows to this file as JSON; - is standard output.")
 def leaderboard(dataset: str, protocol: str, wanted: list[Question] | None, file: Path | None) -> None:
     """All answers and the baselines on one table."""
+    for q in wanted or []:
+        _chosen(q, None)
+
     from keras_recs.evaluation import leaderboard as measure
     from keras_recs.evaluation import render
 
-    for q in wanted or []:
-        _chosen(q, None)
-    # Without ratings to predict, an answer has no place on the table of P3.
-    rated = {q.number for q in QUESTIONS if q.protocol == "P3"}
-    chosen = wanted or [q for q in QUESTIONS if q.built and (protocol != "P3" or q.number in rated)]
-    entries = [(q.number, answer.name, lambda q=q, answer=answer: q.make(answer)) for q in chosen for answer in q.answers]
+    chosen = wanted or [q for q in QUESTIONS if q.built]
+    if protocol == "P3":  # a score of another kind is no rating, and its RMSE would mean nothing
+        unfit = [str(q.number) for q in chosen if q.protocol != "P3"]
+        chosen = [q for q in chosen if q.protocol == "P3"]
+        if wanted and unfit:
+            click.echo(f"left out, because they do not predict ratings: {', '.join(unfit)}", err=True)
+    entries = [(q.number, answer.name, partial(q.make, answer)) for q in chosen for answer in q.answers]
     rows = measure(entries, _load(dataset), protocol)
     if file is not None:
         text = json.dumps([row.as_dict() for row in rows], indent=1, ensure_ascii=False)
@@ -220,7 +226,8 @@ def devices(as_json: bool) -> None:
         return
     table = _table("", "")
     table.show_header = False
-    table.add_row("TensorFlow", f"{report.tensorflow}, built {'with' if report.built_with_gpu else 'without'} GPU support")
+    built = "with" if report.built_with_gpu else "without"
+    table.add_row("TensorFlow", f"{report.tensorflow}, built {built} GPU support")
     table.add_row("GPUs", ", ".join(report.gpus) or "none")
     table.add_row("CPUs", ", ".join(report.cpus))
     table.add_row("training uses", report.strategy)

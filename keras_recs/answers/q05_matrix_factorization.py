@@ -129,9 +129,8 @@ class MatrixFactorizationRecommender(Recommender):
         self.seed = whole_number("seed", seed, least=0)
 
     def _fit(self, data: Dataset) -> None:
-        rows = data.latest_events()  # who rates a film twice has changed their mind
-        users, items = data.interactions.users[rows], data.interactions.items[rows]
-        ratings = data.interactions.ratings[rows]
+        observed = data.matrix("ratings").tocoo()  # one entry a pair: who rates a film twice has changed their mind
+        (users, items), ratings = observed.coords, observed.data
         mean = float(ratings.mean())
         rng = np.random.default_rng(self.seed)
         theta = Parameters.random(data.n_users, data.n_items, self.n_factors, self.init_scale, rng)

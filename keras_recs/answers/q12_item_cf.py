@@ -38,6 +38,8 @@ class _HistoryTimesWeights(Recommender):
     """
 
     recency: float | None
+    weights_: np.ndarray | sparse.csr_array
+    history_: sparse.csr_array
 
     def _remember(self, data: Dataset) -> None:
         self.history_ = data.seen if self.recency is None else recency_weighted(data, self.recency)
@@ -52,9 +54,8 @@ class _HistoryTimesWeights(Recommender):
         self._check_fitted()
         u, j = self._user_ids.index("user", user)[0], self._item_ids.index("item", item)[0]
         history = self.history_[[u]]
-        column = self.weights_[:, [j]]
-        column = column.toarray() if sparse.issparse(column) else column
-        parts = history.data * column[history.indices, 0]
+        towards = self.weights_[history.indices][:, [j]]  # (len(history), 1)
+        parts = history.data * (towards.toarray() if sparse.issparse(towards) else towards)[:, 0]
         order = np.argsort(-parts, kind="stable")
         return list(zip(self.item_ids_[history.indices[order]].tolist(), parts[order].tolist(), strict=True))
 
@@ -112,7 +113,7 @@ class ItemCFRecommender(_HistoryTimesWeights):
             blocks.append(similarity if self.neighbours is None else strongest(similarity, self.neighbours))
         return np.concatenate(blocks) if self.neighbours is None else sparse.vstack(blocks, format="csr")
 
-    def _similarity(self, products: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.ndarray:
+    def _similarity(self, products: np.ndarray, i: np.ndarray | int, j: np.ndarray | int) -> np.ndarray:
         """Similarity of items `i` and `j` (indices that broadcast) from the inner products of their profiles."""
         sizes = np.where(self.sizes_ > 0, self.sizes_, 1)  # an item nobody met has no product to divide
         if self.similarity == "conditional":

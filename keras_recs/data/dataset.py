@@ -117,6 +117,7 @@ class Dataset:
         shape = (self.n_users, self.n_items)
         if values == "ratings":
             self.require("ratings")
+            assert events.ratings is not None  # `require` has seen to it
             rows = self.latest_events()
             data, users, items = events.ratings[rows], events.users[rows], events.items[rows]
         else:
@@ -171,10 +172,11 @@ class Dataset:
         index = self.item_ids.index("items", items)
         if not self.has("titles"):
             return [str(i) for i in self.item_ids.ids[index].tolist()]
-        features = self.item_features
-        years = features.years if features.years is not None else np.zeros(self.n_items, int)
-        return [f"{features.titles[i]} ({years[i]})" if years[i] else features.titles[i] or str(self.item_ids.ids[i])
-                for i in index]
+        assert self.item_features is not None and self.item_features.titles is not None  # `has` has seen to it
+        titles, years = self.item_features.titles, self.item_features.years
+        if years is None:
+            years = np.zeros(self.n_items, int)
+        return [f"{titles[i]} ({years[i]})" if years[i] else titles[i] or str(self.item_ids.ids[i]) for i in index]
 
 
 def _id_map(name: str, ids: np.ndarray, features: ItemFeatures | UserFeatures | None) -> IdMap:

@@ -1,0 +1,184 @@
+"""What every answer has to beat. Each is a few lines, and each is a `Recommender` like any other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from scipy import sparse
+
+from keras_recs.checks import real_number, whole_number
+from keras_recs.data.dataset import Dataset
+from keras_recs.recommender import BLOCK_CELLS, Recommender
+from keras_recs.topk import top_k
+
+
+class RandomRecommender(Recommender):
+    """Scores drawn uniformly from [0, 1), a fixed one for each user and item. What learning nothing reaches.
+
+    The scores are hashes of (seed, user, item) by SplitMix64 (Steele, Lea & Flood 2014), so that they do not
+    depend on how users are put into blocks and nothing has to be stored.
+    """
+
+    def __init__(self, seed: int = 0) -> None:
+        self.seed = whole_number("seed", seed, least=0)
+
+    def _fit(self, data: Dataset) -> None:
+        pass  # the ids, which the base class keeps, are enough
+
+    def _score(self, users: np.ndarray) -> np.ndarray:
+        return self._draw(users[:, None], np.arange(len(self.item_ids_)))
+
+    def _predict(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
+        return self._draw(users, items)
+
+    def _draw(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
+        pair = (users * len(self.item_ids_) + items).astype(np.uint64)
+        bits = _mix(pair + _mix(np.array([self.seed % 2 ** 64], np.uint64)))
+        # 24 bits: what a float32 holds
+        return (bits >> np.uint64(40)).astype(np.float32) / np.float32(2 ** 24)
+
+
+def _mix(x: np.ndarray) -> np.ndarray:
+    """SplitMix64's output function on uint64, which wraps around."""
+    x = x + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+class PopularityRecommender(Recommender):
+    """The score of an item is the number of training users who met it.
+
+    All users get the same list, less what they have seen.
+    """
+
+    def __init__(self) -> None:  # without hyperparameters, and `get_params` reads this signature
+        pass
+
+    def _fit(self, data: Dataset) -> None:
+        self.popularity_ = data.popularity.astype(np.float32)
+
+    def _score(self, users: np.ndarray) -> np.ndarray:
+        return np.tile(self.popularity_, (len(users), 1))
+
+    def _predict(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
+        return self.popularity_[items]
+
+
+class ItemKNNRecommender(Recommender):
+    """Cosine item KNN (Sarwar et al. 2001; top-N with kept neighbours: Deshpande & Karypis 2004).
+
+    similarity(i, j) = users who met both / sqrt(users who met i * users who met j), and
+    score(u, i) = sum over the items j that u met of similarity(j, i), where i is among the `neighbours` of j.
+    An item is no neighbour of itself. A user without a history has score 0 everywhere.
+
+    Args:
+        neighbours: how many of the most similar items are kept for each item, ties by the lower item; None
+            keeps all with a similarity above 0, which takes up to n_items² values.
+    """
+
+    def __init__(self, neighbours: int | None = None) -> None:
+        self.neighbours = None if neighbours is None else whole_number("neighbours", neighbours)
+
+    def _fit(self, data: Dataset) -> None:
+        # Columns of length 1 under the Euclidean norm; their products are the cosines.
+        lengths = np.sqrt(np.maximum(data.popularity, 1)).astype(np.float32)
+        seen = data.seen
+        columns = seen.copy()
+        columns.data = 1 / lengths[seen.indices]
+        kept = sparse.vstack(list(self._neighbours_of(columns, data.n_items)), format="csr")
+        # Past half of the cells, a dense array is the smaller one, and multiplying with it is faster.
+        self.similarity_ = kept.toarray() if 2 * kept.nnz > data.n_items ** 2 else kept
+
+    def _neighbours_of(self, columns: sparse.csr_array, n_items: int) -> Iterator[sparse.csr_array]:
+        """Similarities of the items, a block of rows at a time, cut down to the neighbours."""
+        by_item = columns.T.tocsr()
+        size = max(1, BLOCK_CELLS // n_items)
+        for start in range(0, n_items, size):
+            block = (by_item[start:start + size] @ columns).toarray()
+            rows = np.arange(len(block))
+            block[rows, start + rows] = 0
+            if self.neighbours is not None and self.neighbours < n_items:
+                best, similarity = top_k(block, self.neighbours)
+                block = np.zeros_like(block)
+                np.put_along_axis(block, best, similarity, axis=1)
+            yield sparse.csr_array(block)
+
+    def _score(self, users: np.ndarray) -> np.ndarray:
+        scores = self.seen_[users] @ self.similarity_
+        return scores.toarray() if sparse.issparse(scores) else scores
+
+
+class GlobalMeanRecommender(Recommender):
+    """Predicts the mean of the training ratings for everyone and everything."""
+
+    requires = ("ratings",)
+
+    def __init__(self) -> None:
+        pass
+
+    def _fit(self, data: Dataset) -> None:
+        self.mean_ = float(_ratings(data).mean())
+
+    def _score(self, users: np.ndarray) -> np.ndarray:
+        return np.full((len(users), len(self.item_ids_)), self.mean_, np.float32)
+
+    def _predict(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
+        return np.full(len(users), self.mean_, np.float32)
+
+
+class BiasRecommender(Recommender):
+    """Mean plus biases, b_ui = mu + b_u + b_i (Koren, Bell & Volinsky 2009).
+
+    They are what a rating owes to the generosity of the user and the quality of the item, before any taste.
+
+    Minimises sum (r - mu - b_u - b_i)² + reg_users * sum b_u² + reg_items * sum b_i² over the training
+    ratings. Given the one kind of bias, the other has a closed form, a shrunk mean:
+    b_u = sum (r - mu - b_i) / (reg_users + ratings of u). The two are solved in turn until nothing moves.
+    Without ratings, a bias is 0.
+
+    Args:
+        reg_users, reg_items: at least 0; each bias is shrunk as by so many ratings that show no bias. The
+            defaults are the best of a grid on MovieLens-100K's validation slice.
+    """
+
+    requires = ("ratings",)
+    ROUNDS = 200
+    TOLERANCE = 1e-6  # in rating units
+
+    def __init__(self, reg_users: float = 3.0, reg_items: float = 3.0) -> None:
+        self.reg_users = real_number("reg_users", reg_users, least=0.0)
+        self.reg_items = real_number("reg_items", reg_items, least=0.0)
+
+    def _fit(self, data: Dataset) -> None:
+        users, items = data.interactions.users, data.interactions.items
+        ratings = _ratings(data)
+        self.mean_ = float(ratings.mean())
+        residual = ratings - self.mean_
+        user_bias, item_bias = np.zeros(data.n_users), np.zeros(data.n_items)
+        for _ in range(self.ROUNDS):
+            before = item_bias
+            user_bias = _shrunk_means(users, residual - item_bias[items], data.n_users, self.reg_users)
+            item_bias = _shrunk_means(items, residual - user_bias[users], data.n_items, self.reg_items)
+            if np.abs(item_bias - before).max() < self.TOLERANCE:
+                break
+        self.user_bias_, self.item_bias_ = user_bias, item_bias
+
+    def _score(self, users: np.ndarray) -> np.ndarray:
+        return (self.mean_ + self.user_bias_[users][:, None] + self.item_bias_).astype(np.float32)
+
+    def _predict(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
+        return self.mean_ + self.user_bias_[users] + self.item_bias_[items]
+
+
+def _ratings(data: Dataset) -> np.ndarray:
+    """(n,) float64, so that sums over millions of events lose nothing."""
+    assert data.interactions.ratings is not None, "`requires` sees to it"
+    return data.interactions.ratings.astype(np.float64)
+
+
+def _shrunk_means(owner: np.ndarray, values: np.ndarray, n: int, reg: float) -> np.ndarray:
+    """(n,) sum of each owner's values / (reg + their number), 0 where there are none."""
+    counts = np.bincount(owner, minlength=n)
+    return np.bincount(owner, values, n) / np.where(counts > 0, counts + reg, 1.0)

@@ -1,0 +1,173 @@
+"""All recommenders on one table, with the baselines that give the figures their meaning."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from keras_recs.checks import whole_number
+from keras_recs.data.dataset import Dataset
+from keras_recs.data.splits import Split, split
+from keras_recs.evaluation.baselines import (
+    BiasRecommender,
+    GlobalMeanRecommender,
+    ItemKNNRecommender,
+    PopularityRecommender,
+    RandomRecommender,
+)
+from keras_recs.evaluation.bootstrap import LOWER_IS_BETTER
+from keras_recs.evaluation.protocol import evaluate
+from keras_recs.recommender import Recommender
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+#: The metrics that the table shows.
+SHOWN = frozenset({"ndcg", "recall", "hr", "coverage", "rmse", "mae"})
+
+#: Number of the question (None without one), name, and what makes a new recommender.
+Entry = tuple[int | None, str, Callable[[], Recommender]]
+
+RANKING_BASELINES: tuple[Entry, ...] = (
+    (None, "random", RandomRecommender), (None, "popularity", PopularityRecommender),
+    (None, "item-KNN", ItemKNNRecommender))
+RATING_BASELINES: tuple[Entry, ...] = (
+    (None, "global mean", GlobalMeanRecommender), (None, "biases", BiasRecommender))
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one recommender reached.
+
+    Attributes:
+        question: its number, None for a baseline.
+        answer: name of the recommender.
+        dataset, protocol: what it was measured on.
+        metrics: name to value, not rounded.
+        fit_s: seconds that `fit` took.
+        recs_per_s: users served per second by `recommend(k)` on all users; None under P3.
+        seed: the recommender's own, None where it takes none.
+        intervals: the protocol's main metric to its 95 % interval [low, high].
+    """
+
+    question: int | None
+    answer: str
+    dataset: str
+    protocol: str
+    metrics: dict[str, float]
+    fit_s: float
+    recs_per_s: float | None
+    seed: int | None
+    intervals: dict[str, list[float]]
+
+    @property
+    def main_metric(self) -> str:
+        """What the table is sorted by."""
+        return next(iter(self.intervals))
+
+    def as_dict(self) -> dict[str, Any]:
+        """The row as JSON values, keys as the attributes."""
+        return asdict(self)
+
+
+def leaderboard(entries: Iterable[Entry], data: Dataset, protocol: str = "P1", *, k: int = 10,
+                progress: bool = True) -> list[Row]:
+    """Fit and measure the baselines and then every entry on the same split of `data`.
+
+    Args:
+        entries: (question or None, name, factory of an unfitted recommender).
+        data: the whole data set; it is split here.
+        protocol: "P1", "P2" or "P3".
+        k: length of the lists.
+        progress: show a bar where a person watches.
+
+    Returns:
+        One row each, in that order; `render` sorts them.
+    """
+    whole_number("k", k)
+    parts = split(data, protocol)
+    todo = [*(RATING_BASELINES if protocol == "P3" else RANKING_BASELINES), *entries]
+    if not progress:
+        return [_measure(entry, parts, k) for entry in todo]
+    from keras_recs.progress import progress as bar
+
+    with bar(total=len(todo), description="leaderboard") as shown:
+        rows = []
+        for entry in todo:
+            shown.set_postfix_str(entry[1])
+            rows.append(_measure(entry, parts, k))
+            shown.update()
+    return rows
+
+
+def _measure(entry: Entry, parts: Split, k: int) -> Row:
+    question, name, factory = entry
+    recommender = factory()
+    start = time.perf_counter()
+    recommender.fit(parts.train)
+    fit_s = time.perf_counter() - start
+    evaluation = evaluate(recommender, parts, k=k)
+    rated = parts.protocol == "P3"
+    main = "rmse" if rated else f"ndcg@{k}"
+    return Row(question, name, parts.train.name, parts.protocol, dict(evaluation.metrics), fit_s,
+               None if rated else _served_per_second(recommender, parts.train.user_ids.ids, k),
+               recommender.get_params().get("seed"), {main: list(evaluation.interval(main))})
+
+
+def _served_per_second(recommender: Recommender, users: np.ndarray, k: int) -> float:
+    """The evaluation before it has warmed everything up, so that compilation is not counted."""
+    start = time.perf_counter()
+    recommender.recommend(users, k)
+    return len(users) / (time.perf_counter() - start)
+
+
+def render(rows: Sequence[Row]) -> Table:
+    """The rows as a table for rich, best first by the protocol's main metric, which is marked with a star.
+
+    The best of each accuracy metric is bold. The other metrics are in the rows: all of them side by side
+    would be wider than a screen.
+
+    Raises:
+        ValueError: no rows, or rows of different data sets, protocols or metrics, which cannot be compared.
+    """
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    if len({(row.dataset, row.protocol, row.main_metric) for row in rows}) != 1:
+        raise ValueError("rows must be of one data set, protocol and main metric, and at least one")
+    first = rows[0]
+    main = first.main_metric
+    cut = main.partition("@")[2]  # recall@20 is left out beside recall@10
+    others = [name for name in first.metrics
+              if name != main and name.partition("@")[0] in SHOWN and name.partition("@")[2] == cut]
+    best = {name: _best(name, [row.metrics[name] for row in rows]) for name in [main, *others]}
+
+    def cell(row: Row, name: str) -> Text:
+        covers = name.startswith("coverage")  # of which more is not better
+        marked = row.metrics[name] == best[name] and not covers
+        return Text(f"{row.metrics[name]:.4f}", style="bold green" if marked else "")
+
+    table = Table(title=f"{first.dataset}, protocol {first.protocol}", box=box.SIMPLE_HEAD, padding=0)
+    table.add_column("Q", justify="right")
+    table.add_column("answer", min_width=12)
+    speeds = [] if all(row.recs_per_s is None for row in rows) else ["users/s"]
+    for heading in (main, "95 % interval", *others, *speeds, "fit s"):
+        table.add_column(heading.replace("@", "\n@"), justify="right", no_wrap=True)
+    for row in sorted(rows, key=lambda row: row.metrics[main], reverse=main not in LOWER_IS_BETTER):
+        top = row.metrics[main] == best[main]
+        low, high = row.intervals[main]
+        served = ["" if row.recs_per_s is None else f"{row.recs_per_s:,.0f}" for _ in speeds]
+        table.add_row("" if row.question is None else str(row.question),
+                      Text(f"★ {row.answer}" if top else row.answer, style="bold" if top else ""),
+                      cell(row, main), f"{low:.4f}–{high:.4f}", *(cell(row, name) for name in others),
+                      *served, f"{row.fit_s:.2f}")
+    return table
+
+
+def _best(name: str, values: list[float]) -> float:
+    return min(values) if name in LOWER_IS_BETTER else max(values)

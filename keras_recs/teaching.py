@@ -1,0 +1,53 @@
+"""What the notebooks need besides the library: source shown as text, errors shown on purpose, lists as tables."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import textwrap
+from collections.abc import Iterator
+from typing import Any
+
+from keras_recs.data.dataset import Dataset
+from keras_recs.recommendations import Recommendations
+
+
+def source(*objects: Any) -> Any:
+    """The source of functions, methods or classes, from the library itself, as highlighted Markdown."""
+    from IPython.display import Markdown
+
+    parts = [textwrap.dedent(inspect.getsource(thing)).rstrip() for thing in objects]
+    return Markdown("```python\n" + "\n\n\n".join(parts) + "\n```")
+
+
+@contextlib.contextmanager
+def goes_wrong(*, lines: int = 3, width: int = 110) -> Iterator[None]:
+    """Run what must fail, and print its error in a few short lines. What does not fail is an error itself."""
+    try:
+        yield
+    except Exception as error:
+        message = " ".join(str(error).split())
+        text = textwrap.shorten(f"{type(error).__name__}: {message}", width * lines, placeholder=" …")
+        print("\n".join(textwrap.wrap(text, width)))
+    else:
+        raise AssertionError("this was meant to go wrong, and did not")
+
+
+def show_lists(lists: Recommendations, data: Dataset, *, scores: bool = True) -> None:
+    """Print each user's list with titles."""
+    for user in lists.users.tolist():
+        print(f"user {user}")
+        items = lists.of(user)
+        for rank, ((_, score), title) in enumerate(zip(items, data.titles([i for i, _ in items]), strict=True), 1):
+            print(f"  {rank:2d}  {score:5.2f}  {title}" if scores else f"  {rank:2d}  {title}")
+
+
+def plot_style() -> None:
+    """Small, quiet figures: what the notebooks draw with."""
+    import matplotlib.pyplot as plt
+
+    plt.rcParams.update({
+        "figure.figsize": (6.4, 3.2), "figure.dpi": 90, "savefig.dpi": 90, "figure.constrained_layout.use": True,
+        "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.25,
+        "axes.titlesize": 11, "axes.titlelocation": "left", "legend.frameon": False, "font.size": 10,
+    })
