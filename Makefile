@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help test notebooks notebooks-update lab leaderboard lint format coverage benchmark clean
+.PHONY: help test notebooks notebooks-update lab leaderboard lint coverage errata clean
 
 help:              ## what there is
 	@grep -E '^[a-z-]+: .*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -28,6 +28,9 @@ leaderboard: $(VENV)/installed-test   ## every answer and the baselines on one t
 lint: $(VENV)/installed-test   ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+errata: $(VENV)/installed-test   ## rewrite ERRATA.md from the lists of defects
+	$(BIN)/python -m keras_recs.practice.errata > ERRATA.md
 
 coverage: $(VENV)/installed-test   ## tests with line coverage; 95 % is the least
 	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=95

@@ -6,46 +6,22 @@ import ast
 import json
 import time
 from functools import partial
-from importlib import util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from keras_recs import __version__
-from keras_recs.questions import QUESTIONS, Answer, Question, question
+from keras_recs.practice.commands import COMMANDS
+from keras_recs.practice.stubs import answer_source
+from keras_recs.questions import QUESTIONS, Answer, Question
+from keras_recs.terminal import AS_JSON, Number, Numbers, console, print_json, table
 
 if TYPE_CHECKING:
     from keras_recs.data import Dataset
 
 DATASETS = ("ml-100k", "ml-latest-small", "ml-1m")
-AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 DATASET = click.option("--dataset", type=click.Choice(DATASETS), default=DATASETS[0], show_default=True)
-
-
-class _Number(click.ParamType):
-    """The number of a question."""
-
-    name = "number"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Question:
-        if isinstance(value, Question):
-            return value
-        try:
-            return question(int(value))
-        except ValueError:
-            self.fail(f"{value!r} is not the number of a question; they go from 1 to {len(QUESTIONS)}", param, ctx)
-
-
-class _Numbers(click.ParamType):
-    """Numbers of questions with commas between them."""
-
-    name = "numbers"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[Question]:
-        if isinstance(value, list):
-            return value
-        return [_Number().convert(part.strip(), param, ctx) for part in value.split(",")]
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -59,33 +35,33 @@ def cli() -> None:
 def list_(as_json: bool) -> None:
     """The 24 questions."""
     if as_json:
-        _print_json([{"number": q.number, "stem": q.stem, "title": q.title, "title_zh": q.title_zh, "topic": q.topic,
+        print_json([{"number": q.number, "stem": q.stem, "title": q.title, "title_zh": q.title_zh, "topic": q.topic,
                       "built": q.built, "answers": [a.name for a in q.answers]} for q in QUESTIONS])
         return
-    table = _table("", "question", "问题", "answers")
+    out = table("", "question", "问题", "answers")
     for topic in dict.fromkeys(q.topic for q in QUESTIONS):
-        table.add_section()
-        table.add_row("", f"[bold]{topic}[/]", "", "")
+        out.add_section()
+        out.add_row("", f"[bold]{topic}[/]", "", "")
         for q in (q for q in QUESTIONS if q.topic == topic):
             # variants of one class share a line
             names = ", ".join(dict.fromkeys(a.class_name.removesuffix("Recommender") for a in q.answers))
-            table.add_row(str(q.number), q.title, q.title_zh, names or "[dim]not yet[/]")
-    _console().print(table)
+            out.add_row(str(q.number), q.title, q.title_zh, names or "[dim]not yet[/]")
+    console().print(out)
 
 
 @cli.command()
-@click.argument("number", type=_Number())
+@click.argument("number", type=Number())
 @AS_JSON
 def show(number: Question, as_json: bool) -> None:
     """Question NUMBER, its answer in a few lines, and its files."""
     q = number
     about = _docstring(q) if q.built else None
     if as_json:
-        _print_json({"number": q.number, "stem": q.stem, "title": q.title, "title_zh": q.title_zh, "topic": q.topic,
+        print_json({"number": q.number, "stem": q.stem, "title": q.title, "title_zh": q.title_zh, "topic": q.topic,
                      "built": q.built, "answers": [a.name for a in q.answers], "protocol": q.protocol,
                      "about": about})
         return
-    out = _console()
+    out = console()
     out.print(f"[bold]{q.number}. {q.title}[/]\n{q.title_zh}\n[dim]{q.topic}[/]\n", highlight=False)
     if not q.built:
         out.print("This one is not answered yet.")
@@ -97,7 +73,7 @@ def show(number: Question, as_json: bool) -> None:
 
 
 @cli.command()
-@click.argument("number", type=_Number())
+@click.argument("number", type=Number(built=True))
 @DATASET
 @click.option("--answer", "wanted", help="One of the question's answers, by name; all of them by default.")
 @click.option("--users", default=3, show_default=True, type=click.IntRange(min=0), help="Users to recommend to.")
@@ -130,17 +106,17 @@ def run(number: Question, dataset: str, wanted: str | None, users: int, k: int, 
             "recommendations": [{"user": user, "items": items[ok].tolist(), "titles": data.titles(items[ok])}
                                 for user, items, ok in zip(shown.tolist(), lists.items, lists.valid, strict=True)]})
     if as_json:
-        _print_json(results)
+        print_json(results)
         return
-    out = _console()
+    out = console()
     for result in results:
         out.print(f"\n[bold]{result['answer']}[/] on {dataset}, protocol {q.protocol}, "
                   f"fitted in {result['fit_s']:.2f} s", highlight=False)
-        table = _table("metric", "value", "95 % interval")
+        values = table("metric", "value", "95 % interval")
         for name, value in result["metrics"].items():
             low_high = result["intervals"].get(name)
-            table.add_row(name, f"{value:.4f}", "{:.4f} – {:.4f}".format(*low_high) if low_high else "")
-        out.print(table)
+            values.add_row(name, f"{value:.4f}", "{:.4f} – {:.4f}".format(*low_high) if low_high else "")
+        out.print(values)
         for row in result["recommendations"]:
             out.print(f"[bold]user {row['user']}[/]", highlight=False)
             for rank, title in enumerate(row["titles"], 1):
@@ -150,14 +126,11 @@ def run(number: Question, dataset: str, wanted: str | None, users: int, k: int, 
 @cli.command()
 @DATASET
 @click.option("--protocol", type=click.Choice(["P1", "P2", "P3"]), default="P1", show_default=True)
-@click.option("--questions", "wanted", type=_Numbers(), help="Such as 5,8,12; all that are built by default.")
+@click.option("--questions", "wanted", type=Numbers(), help="Such as 5,8,12; all that are built by default.")
 @click.option("--json", "file", type=click.Path(dir_okay=False, writable=True, allow_dash=True, path_type=Path),
               help="Write the rows to this file as JSON; - is standard output.")
 def leaderboard(dataset: str, protocol: str, wanted: list[Question] | None, file: Path | None) -> None:
     """All answers and the baselines on one table."""
-    for q in wanted or []:
-        _chosen(q, None)
-
     from keras_recs.evaluation import leaderboard as measure
     from keras_recs.evaluation import render
 
@@ -175,7 +148,7 @@ def leaderboard(dataset: str, protocol: str, wanted: list[Question] | None, file
             click.echo(text)
             return
         file.write_text(text + "\n", encoding="utf8")
-    _console().print(render(rows))
+    console().print(render(rows))
 
 
 @cli.group(invoke_without_command=True)
@@ -188,14 +161,14 @@ def assets(context: click.Context, as_json: bool) -> None:
     if context.invoked_subcommand is not None:
         return
     if as_json:
-        _print_json([{"name": a.name, "description": a.description, "size": a.size, "licence": a.licence,
+        print_json([{"name": a.name, "description": a.description, "size": a.size, "licence": a.licence,
                       "present": is_present(a.name)} for a in ASSETS.values()])
         return
-    table = _table("name", "MB", "here", "what it is", "licence")
+    out = table("name", "MB", "here", "what it is", "licence")
     for asset in ASSETS.values():
-        table.add_row(asset.name, f"{asset.size / 1e6:.1f}", "yes" if is_present(asset.name) else "",
+        out.add_row(asset.name, f"{asset.size / 1e6:.1f}", "yes" if is_present(asset.name) else "",
                       asset.description, asset.licence)
-    _console().print(table)
+    console().print(out)
 
 
 @assets.command("get")
@@ -222,23 +195,20 @@ def devices(as_json: bool) -> None:
 
     report = device_report()
     if as_json:
-        _print_json(report.as_dict())
+        print_json(report.as_dict())
         return
-    table = _table("", "")
-    table.show_header = False
+    out = table("", "")
+    out.show_header = False
     built = "with" if report.built_with_gpu else "without"
-    table.add_row("TensorFlow", f"{report.tensorflow}, built {built} GPU support")
-    table.add_row("GPUs", ", ".join(report.gpus) or "none")
-    table.add_row("CPUs", ", ".join(report.cpus))
-    table.add_row("training uses", report.strategy)
-    table.add_row("precision", report.precision)
-    _console().print(table)
+    out.add_row("TensorFlow", f"{report.tensorflow}, built {built} GPU support")
+    out.add_row("GPUs", ", ".join(report.gpus) or "none")
+    out.add_row("CPUs", ", ".join(report.cpus))
+    out.add_row("training uses", report.strategy)
+    out.add_row("precision", report.precision)
+    console().print(out)
 
 
 def _chosen(q: Question, wanted: str | None) -> list[Answer]:
-    if not q.built:
-        built = ", ".join(str(other.number) for other in QUESTIONS if other.built)
-        raise click.UsageError(f"question {q.number} is not answered yet; these are: {built}")
     chosen = [a for a in q.answers if wanted is None or a.name == wanted]
     if not chosen:
         raise click.UsageError(f"question {q.number} has no answer {wanted!r}; "
@@ -254,29 +224,11 @@ def _load(dataset: str) -> Dataset:
 
 def _docstring(q: Question) -> str:
     """The docstring of the answer's file, without importing it."""
-    spec = util.find_spec(q.module)
-    assert spec is not None and spec.origin is not None, f"{q.module} is missing"
-    return ast.get_docstring(ast.parse(Path(spec.origin).read_text(encoding="utf8"))) or ""
+    return ast.get_docstring(ast.parse(answer_source(q))) or ""
 
 
-def _console() -> Any:
-    from rich.console import Console
-
-    return Console()
-
-
-def _table(*columns: str) -> Any:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        table.add_column(column)
-    return table
-
-
-def _print_json(value: Any) -> None:
-    click.echo(json.dumps(value, indent=1, ensure_ascii=False))
+for command in COMMANDS:
+    cli.add_command(command)
 
 
 def main() -> NoReturn:

@@ -105,7 +105,7 @@ class Recommender(abc.ABC):
         item_index = self._item_ids.index("items", items)
         if len(user_index) != len(item_index):
             raise ValueError(f"users and items are pairs, got {len(user_index)} users and {len(item_index)} items")
-        return np.asarray(self._predict(user_index, item_index), np.float32)
+        return self._without_nan(self._predict(user_index, item_index))
 
     def recommend(self, users: Any, k: int = 10, *, exclude_seen: bool = True,
                   candidates: Any = None) -> Recommendations:
@@ -141,8 +141,7 @@ class Recommender(abc.ABC):
 
     def get_params(self) -> dict[str, Any]:
         """The hyperparameters: constructor argument -> value."""
-        return {name: getattr(self, name) for name in inspect.signature(type(self).__init__).parameters
-                if name != "self"}
+        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.get_params().items())})"
@@ -196,10 +195,13 @@ class Recommender(abc.ABC):
         return (slice(start, min(start + size, n)) for start in range(0, n, size))
 
     def _checked_scores(self, users: np.ndarray) -> np.ndarray:
-        scores = np.asarray(self._score(users), np.float32)
-        if np.isnan(scores.sum()) and np.isnan(scores).any():  # the sum of +inf and -inf is NaN too
-            raise FloatingPointError(f"{type(self).__name__} gives NaN as a score: its training diverged")
-        return scores
+        return self._without_nan(self._score(users))
+
+    def _without_nan(self, values: np.ndarray) -> np.ndarray:
+        values = np.asarray(values, np.float32)
+        if np.isnan(values.sum()) and np.isnan(values).any():  # the sum of +inf and -inf is NaN too
+            raise FloatingPointError(f"{type(self).__name__} gives NaN: its training diverged")
+        return values
 
     def _candidate_index(self, candidates: Any, n_users: int) -> np.ndarray:
         array = np.asarray(candidates)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import re
 import textwrap
 from collections.abc import Iterator
 from typing import Any
@@ -16,7 +17,8 @@ def source(*objects: Any) -> Any:
     """The source of functions, methods or classes, from the library itself, as highlighted Markdown."""
     from IPython.display import Markdown
 
-    parts = [textwrap.dedent(inspect.getsource(thing)).rstrip() for thing in objects]
+    parts = [re.sub(r"^@heart\(.*\)\n", "", textwrap.dedent(inspect.getsource(thing)), flags=re.M).rstrip()
+             for thing in objects]  # the mark of an exercise is of no interest here
     return Markdown("```python\n" + "\n\n\n".join(parts) + "\n```")
 
 
@@ -51,3 +53,14 @@ def plot_style() -> None:
         "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.25,
         "axes.titlesize": 11, "axes.titlelocation": "left", "legend.frameon": False, "font.size": 10,
     })
+
+
+def defect_table(number: int) -> Any:
+    """What the published answer to a question gets wrong, as Markdown, from the list that the tests use."""
+    from IPython.display import Markdown
+
+    from keras_recs.practice.defects import defects
+    from keras_recs.questions import question
+
+    rows = [f"| {d.title} | {d.sees} | {d.fix} |" for d in defects(question(number)) if d.published]
+    return Markdown("\n".join(["| defect | what one sees | what is right |", "|---|---|---|", *rows]))

@@ -12,10 +12,10 @@ def top_k(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     `k` are padded in the same way.
 
     Args:
-        scores: (n, m) float32 without NaN.
+        scores: (n, m) floats without NaN.
 
     Returns:
-        columns (n, k) int64, scores (n, k) float32.
+        columns (n, k) int64, scores (n, k) of the type that came.
 
     >>> top_k(np.array([[1, 3, 3, -np.inf]], np.float32), 2)[0].tolist()
     [[1, 2]]

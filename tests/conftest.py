@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -15,25 +14,74 @@ import numpy as np
 import pytest
 
 from keras_recs.data import Dataset, ItemFeatures, from_matrix, load_movielens
+from keras_recs.data.assets import AssetError
+from keras_recs.practice.defects import Defect, by_stem, defects
+from keras_recs.practice.stubs import answer_source
+from keras_recs.questions import Question
+
+LIBRARY = "answer"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--answer", type=Path, metavar="FILE",
                      help="grade this file instead of the library's answer (with the tests of one question)")
+    parser.addoption("--defects", choices=["own", "all", "none"], default="own",
+                     help="also run, on each planted defect, the test that must reject it; all tests; or none")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for marker in ("data: needs MovieLens, which is fetched when it is not there; skipped where it cannot be had",
+                   "gpu: needs a GPU; skipped elsewhere",
+                   "shape: looks at shapes and types only, which proves little"):
+        config.addinivalue_line("markers", marker)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test of a question grades the library's answer and, besides, every planted defect that it must reject.
+
+    Such a test is expected to fail. When it passes, the run fails: the defect got through.
+    """
+    if "answer" not in metafunc.fixturenames:
+        return
+    wanted, file = metafunc.config.getoption("--defects"), metafunc.config.getoption("--answer")
+    cases = [pytest.param(file, id=LIBRARY)]
+    if wanted != "none" and file is None:
+        rejected = pytest.mark.xfail(strict=True, reason="planted") if wanted == "own" else ()
+        cases += [pytest.param(defect, id=defect.name, marks=rejected) for defect in defects(question_of(metafunc))
+                  if defect.plantable and (wanted == "all" or defect.test_function == metafunc.function.__name__)]
+    metafunc.parametrize("answer", cases, indirect=True, scope="module")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of a test with several cases, a defect runs the one that it names."""
+    if config.getoption("--defects") != "own":
+        return
+    kept, dropped = [], []
+    for item in items:
+        defect = getattr(item, "callspec", None) and item.callspec.params.get("answer")
+        case = isinstance(defect, Defect) and defect.test.partition("[")[2].removesuffix("]")
+        (kept if not case or case in item.callspec.id.replace(f"{defect.name}-", "") else dropped).append(item)
+    items[:] = kept
+    config.hook.pytest_deselected(items=dropped)
+
+
+def question_of(asking: pytest.Metafunc | pytest.FixtureRequest) -> Question:
+    return by_stem(asking.module.__name__.rpartition(".")[2].removeprefix("test_"))
 
 
 @pytest.fixture(scope="module")
 def answer(request: pytest.FixtureRequest) -> ModuleType:
-    """The module under test: the library's answer to the question of this test file, or the file of `--answer`."""
-    stem = request.module.__name__.rpartition(".")[2].removeprefix("test_")
-    file = request.config.getoption("--answer")
-    if file is None:
-        return importlib.import_module(f"keras_recs.answers.{stem}")
-    spec = importlib.util.spec_from_file_location(f"graded_{stem}", file)
-    assert spec is not None and spec.loader is not None, f"{file} is not a Python file"
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
+    """The module under test: the library's answer to the question of this file, the file of `--answer`, or the
+    answer with a defect planted."""
+    q = question_of(request)
+    if request.param is None:
+        return importlib.import_module(q.module)
+    planted = isinstance(request.param, Defect)
+    source = request.param.plant(answer_source(q)) if planted else request.param.read_text(encoding="utf8")
+    module = ModuleType(f"graded_{q.stem}")
+    module.__file__ = str(q.stem if planted else request.param)
+    sys.modules[module.__name__] = module  # dataclasses look their module up
+    exec(compile(source, module.__file__, "exec"), module.__dict__)
     return module
 
 
@@ -42,7 +90,7 @@ def ml100k() -> Dataset:
     """MovieLens-100K, where it can be had."""
     try:
         return load_movielens("ml-100k")
-    except Exception as error:  # whatever the reason, it is not the fault of what is tested
+    except (AssetError, OSError) as error:
         pytest.skip(f"MovieLens-100K cannot be had: {error}")
 
 

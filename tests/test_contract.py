@@ -275,6 +275,16 @@ def test_a_user_who_has_seen_everything_gets_an_empty_list(fitted: tuple) -> Non
     assert lists.valid[1].all()
 
 
+def test_a_model_of_nan_is_an_error_not_a_list(fitted: tuple, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, _, data, recommender = fitted
+    monkeypatch.setattr(type(recommender), "_score", lambda self, users: np.full((len(users), data.n_items), np.nan))
+    monkeypatch.setattr(type(recommender), "_predict", lambda self, users, items: np.full(len(users), np.nan))
+    for call in (lambda: recommender.score([0]), lambda: recommender.recommend([0]),
+                 lambda: recommender.predict([0], [0])):
+        with pytest.raises(FloatingPointError, match="gives NaN"):
+            call()
+
+
 def test_hyperparameters_are_stored_and_checked(fitted: tuple) -> None:
     q, a, _, recommender = fitted
     params = recommender.get_params()

@@ -85,8 +85,7 @@ def test_repr_and_table_are_readable() -> None:
 
 def test_ties_rank_by_the_lower_item_and_minus_infinity_keeps_out() -> None:
     parts = hand_made()
-    tied = evaluate_scores(np.zeros((6, 6)), parts, k=1)  # lists: ann 3, bob 2, new 1
-    assert tied.per_user["hr@1"].tolist() == [1, 1, 1]
+    assert evaluate_scores(np.zeros((6, 6)), parts, k=1).per_user["hr@1"].tolist() == [1, 1, 1]  # 3, 2, 1
     scores = row(parts, SCORES)
     scores[:, 0] = -np.inf  # new's only relevant item
     assert evaluate_scores(scores, parts, k=10).per_user["hr@10"].tolist() == [1, 1, 0]

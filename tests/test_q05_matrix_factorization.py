@@ -27,6 +27,16 @@ def slope(answer: ModuleType, theta: Any, mean: float, users: np.ndarray, items:
     return answer.gradient(theta, users, items, ratings - answer.predict(theta, mean, users, items), reg)
 
 
+@pytest.mark.shape
+def test_shapes(answer: ModuleType) -> None:
+    """Scores have a row per user and a column per item, predictions one value a pair, factors n_factors columns."""
+    data, truth, _ = planted()
+    mf = answer.MatrixFactorizationRecommender(n_factors=4, n_epochs=2).fit(data)
+    assert mf.score([0, 1, 2]).shape == (3, 40) and mf.predict([0, 1], [2, 3]).shape == (2,)
+    assert mf.user_factors_.shape == (60, 4) and mf.item_factors_.shape == (40, 4)
+    assert mf.user_bias_.shape == (60,) and mf.item_bias_.shape == (40,)
+
+
 def test_a_rating_is_mean_plus_biases_plus_affinity(answer: ModuleType) -> None:
     """A prediction is the mean, plus the user's and the item's bias, plus the dot product of their factors."""
     theta = answer.Parameters(np.array([0.5, -1.0]), np.array([0.25, 0.0]),

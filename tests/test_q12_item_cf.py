@@ -42,6 +42,15 @@ def with_event(data: Dataset, user: int, item: int, time: int) -> Dataset:
 # --- item CF -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.shape
+def test_shapes(answer: ModuleType, crowd: Dataset) -> None:
+    """W has a row and a column per item, scores a row per user."""
+    for recommender in (answer.ItemCFRecommender(), answer.ItemCFRecommender(neighbours=3), answer.EASERecommender()):
+        assert recommender.fit(crowd).weights_.shape == (30, 30)
+        assert recommender.score([0, 1]).shape == (2, 30)
+        assert len(recommender.explain(4, 20)) == crowd.matrix()[[4]].nnz
+
+
 def test_cosine_is_worked_out_by_hand(answer: ModuleType) -> None:
     """Cosine: users in common over the root of the product of audiences."""
     weights = dense(answer.ItemCFRecommender("cosine").fit(from_matrix(HAND)).weights_)
@@ -110,6 +119,16 @@ def test_blocks_change_nothing(answer: ModuleType, crowd: Dataset, monkeypatch: 
     monkeypatch.setattr(answer, "BLOCK_CELLS", 100)
     for make, expected in zip(makers, whole, strict=True):
         assert dense(make().fit(crowd).weights_) == pytest.approx(expected, abs=1e-6)
+
+
+def test_an_item_nobody_met_is_like_no_other(answer: ModuleType) -> None:
+    """An item without an audience has the similarity 0 to all, not NaN, and finite scores."""
+    lonely = from_matrix(np.hstack([HAND, np.zeros((4, 1))]))
+    for cf in (answer.ItemCFRecommender(), answer.ItemCFRecommender("conditional"), answer.ItemCFRecommender(
+            "adjusted_cosine", shrinkage=1.0), answer.EASERecommender(reg=1.0)):
+        weights = dense(cf.fit(lonely).weights_)
+        assert (weights[4] == 0).all() and (weights[:, 4] == 0).all()
+        assert np.isfinite(cf.score(np.arange(4))).all()
 
 
 @pytest.mark.parametrize("settings", [

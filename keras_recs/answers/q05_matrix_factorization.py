@@ -22,6 +22,7 @@ from scipy import sparse
 
 from keras_recs.checks import real_number, whole_number
 from keras_recs.data.dataset import Dataset
+from keras_recs.heart import heart
 from keras_recs.progress import progress
 from keras_recs.recommender import Recommender
 
@@ -47,12 +48,14 @@ class Parameters:
         return cls(np.zeros(n_users, np.float32), np.zeros(n_items, np.float32), factors(n_users), factors(n_items))
 
 
+@heart("Add up the mean, the two biases and the affinity of each pair.")
 def predict(theta: Parameters, mean: float, users: np.ndarray, items: np.ndarray) -> np.ndarray:
     """r̂ of pairs: (n,)."""
     affinity = np.einsum("nf,nf->n", theta.user_factors[users], theta.item_factors[items])
     return mean + theta.user_bias[users] + theta.item_bias[items] + affinity
 
 
+@heart("Half the squared errors plus half of reg times the squared parameters, over the observed ratings.")
 def loss(theta: Parameters, mean: float, users: np.ndarray, items: np.ndarray, ratings: np.ndarray,
          reg: float) -> float:
     """L over these ratings (the sum, not the mean)."""
@@ -62,6 +65,7 @@ def loss(theta: Parameters, mean: float, users: np.ndarray, items: np.ndarray, r
     return 0.5 * float((errors ** 2).sum() + reg * penalty.sum())
 
 
+@heart("The derivative of the loss with respect to every parameter, all at the same theta.")
 def gradient(theta: Parameters, users: np.ndarray, items: np.ndarray, errors: np.ndarray, reg: float) -> Parameters:
     """∂L/∂θ from the errors e = r - r̂ of these ratings, every part taken at the same θ.
 
@@ -81,6 +85,7 @@ def gradient(theta: Parameters, users: np.ndarray, items: np.ndarray, errors: np
         item_factors=item_reg[:, None] * theta.item_factors - error.T @ theta.user_factors)  # (n_items, n_factors)
 
 
+@heart("Move every part of theta against its slope, in place.")
 def descend(theta: Parameters, slope: Parameters, step: np.floating) -> None:
     """One step downhill, in place."""
     theta.user_bias -= step * slope.user_bias

@@ -21,6 +21,7 @@ from keras import layers
 from keras_recs.checks import real_number, whole_number
 from keras_recs.data.dataset import Dataset
 from keras_recs.data.sampling import NegativeSampler
+from keras_recs.heart import heart
 from keras_recs.neural import Batch, KerasRecommender
 
 
@@ -64,6 +65,7 @@ class DeepLearningRecommender(KerasRecommender):
         self.batch_size = whole_number("batch_size", batch_size)
         self.seed = whole_number("seed", seed, least=0)
 
+    @heart("Two inputs, four embedding tables, a GMF and an MLP branch, one logit, one probability; compiled.")
     def build(self, n_users: int, n_items: int) -> keras.Model:
         """The compiled model: `fit({"user_id": u, "item_id": i}, labels)` works on its own.
 
@@ -96,6 +98,7 @@ class DeepLearningRecommender(KerasRecommender):
                                 embeddings_initializer=keras.initializers.RandomNormal(stddev=0.05),
                                 embeddings_regularizer=keras.regularizers.L2(self.embedding_reg))
 
+    @heart("Without end: every positive once and n_negatives fresh unmet items for each, shuffled, with labels.")
     def _epochs(self, data: Dataset, rng: np.random.Generator) -> Iterator[Batch]:
         users, items = data.seen.tocoo().coords
         sampler = NegativeSampler(data, seed=rng)

@@ -24,6 +24,7 @@ from scipy.linalg import lapack
 from keras_recs.checks import one_of, real_number, whole_number
 from keras_recs.data.dataset import Dataset
 from keras_recs.data.sequences import recency_weighted
+from keras_recs.heart import heart
 from keras_recs.recommender import Recommender
 
 BLOCK_CELLS = 1 << 26  # similarities computed at once: 256 MiB of float32
@@ -48,6 +49,7 @@ class _HistoryTimesWeights(Recommender):
         scores = self.history_[users] @ self.weights_  # (len(users), n_items)
         return scores.toarray() if sparse.issparse(scores) else scores
 
+    @heart("The part of each item of the history in the score of `item`, largest first, by id.")
     def explain(self, user: Any, item: Any) -> list[tuple[Any, float]]:
         """Why `item` for `user`: (item of the history, its part of the score), largest first. The parts sum to
         the score."""
@@ -113,6 +115,7 @@ class ItemCFRecommender(_HistoryTimesWeights):
             blocks.append(similarity if self.neighbours is None else strongest(similarity, self.neighbours))
         return np.concatenate(blocks) if self.neighbours is None else sparse.vstack(blocks, format="csr")
 
+    @heart("Turn inner products into similarities: cosine, or conditional with its penalty; then shrink.")
     def _similarity(self, products: np.ndarray, i: np.ndarray | int, j: np.ndarray | int) -> np.ndarray:
         """Similarity of items `i` and `j` (indices that broadcast) from the inner products of their profiles."""
         sizes = np.where(self.sizes_ > 0, self.sizes_, 1)  # an item nobody met has no product to divide
@@ -180,6 +183,7 @@ class EASERecommender(_HistoryTimesWeights):
         self.reg = real_number("reg", reg, above=0.0)
         self.recency = None if recency is None else real_number("recency", recency, above=0.0)
 
+    @heart("From the Gram matrix plus reg: invert, and turn the inverse into weights with a zero diagonal.")
     def _fit(self, data: Dataset) -> None:
         gram = inner_products(data.seen, np.arange(data.n_items))  # G, (n_items, n_items)
         gram[np.diag_indices_from(gram)] += self.reg
@@ -206,6 +210,7 @@ def inner_products(profiles: sparse.csr_array, rows: np.ndarray) -> np.ndarray:
     return (left @ profiles).toarray()
 
 
+@heart("Keep the k largest positive entries of each row.")
 def strongest(similarity: np.ndarray, k: int) -> sparse.csr_array:
     """Each row's `k` largest positive entries; of equal ones the first."""
     order = np.argsort(-similarity, axis=1, kind="stable")[:, :k]

@@ -53,9 +53,6 @@ class PopularityRecommender(Recommender):
     All users get the same list, less what they have seen.
     """
 
-    def __init__(self) -> None:  # without hyperparameters, and `get_params` reads this signature
-        pass
-
     def _fit(self, data: Dataset) -> None:
         self.popularity_ = data.popularity.astype(np.float32)
 
@@ -76,6 +73,11 @@ class ItemKNNRecommender(Recommender):
     Args:
         neighbours: how many of the most similar items are kept for each item, ties by the lower item; None
             keeps all with a similarity above 0, which takes up to n_items² values.
+
+    >>> from keras_recs.data import from_matrix
+    >>> data = from_matrix([[1, 1, 0], [1, 1, 0], [0, 1, 1], [1, 0, 0]])
+    >>> ItemKNNRecommender().fit(data).recommend([3], k=1).items.tolist()
+    [[1]]
     """
 
     def __init__(self, neighbours: int | None = None) -> None:
@@ -114,9 +116,6 @@ class GlobalMeanRecommender(Recommender):
     """Predicts the mean of the training ratings for everyone and everything."""
 
     requires = ("ratings",)
-
-    def __init__(self) -> None:
-        pass
 
     def _fit(self, data: Dataset) -> None:
         self.mean_ = float(_ratings(data).mean())

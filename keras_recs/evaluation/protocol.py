@@ -134,6 +134,11 @@ def evaluate_scores(scores: Any, split: Split, k: int = 10) -> Evaluation:
 
     Raises:
         ValueError: another shape, NaN, or a P3 split.
+
+    >>> from keras_recs.data import Dataset, split
+    >>> data = Dataset.from_arrays([1, 1, 1, 2, 2], [10, 20, 30, 10, 30], timestamps=[1, 2, 3, 1, 2])
+    >>> evaluate_scores([[9, 0, 0], [0, 5, 3]], split(data, "P2"), k=1).per_user["hr@1"].tolist()
+    [1.0, 0.0]
     """
     whole_number("k", k)
     scores = checked_scores(scores, split)
