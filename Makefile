@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help test notebooks notebooks-update lab leaderboard lint coverage errata clean
+.PHONY: help test notebooks notebooks-update lab leaderboard lint coverage fixtures errata mutants clean
 
 help:              ## what there is
 	@grep -E '^[a-z-]+: .*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -29,8 +29,14 @@ lint: $(VENV)/installed-test   ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+fixtures: $(VENV)/installed-test   ## rebuild the data set cinema from its catalogue
+	$(BIN)/python fixtures/generate.py
+
 errata: $(VENV)/installed-test   ## rewrite ERRATA.md from the lists of defects
 	$(BIN)/python -m keras_recs.practice.errata > ERRATA.md
+
+mutants: $(VENV)/installed-test $(VENV)/installed-mutants   ## change one answer in all small ways: make mutants Q=5
+	$(BIN)/python benchmarks/mutants.py $(Q)
 
 coverage: $(VENV)/installed-test   ## tests with line coverage; 95 % is the least
 	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=95

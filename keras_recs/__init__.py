@@ -19,7 +19,8 @@ __version__ = "0.1.0"
 _PLACES = {
     "keras_recs.data": [
         "Dataset", "Interactions", "ItemFeatures", "KnowledgeGraph", "NegativeSampler", "Sequences", "Split",
-        "UserFeatures", "from_frame", "from_matrix", "load_movielens", "read_csv", "read_parquet", "split"],
+        "UserFeatures", "from_frame", "from_matrix", "load_cinema", "load_movielens", "read_csv", "read_parquet",
+        "split"],
     "keras_recs.evaluation": ["compare", "evaluate", "leaderboard"],
     "keras_recs.questions": ["QUESTIONS", "question"],
     "keras_recs.recommendations": ["Recommendations"],

@@ -20,8 +20,9 @@ from keras_recs.terminal import AS_JSON, Number, Numbers, console, print_json, t
 if TYPE_CHECKING:
     from keras_recs.data import Dataset
 
-DATASETS = ("ml-100k", "ml-latest-small", "ml-1m")
-DATASET = click.option("--dataset", type=click.Choice(DATASETS), default=DATASETS[0], show_default=True)
+DATASETS = ("cinema", "ml-100k", "ml-latest-small", "ml-1m")
+DATASET = click.option("--dataset", type=click.Choice(DATASETS), default=DATASETS[0], show_default=True,
+                       help="cinema comes with the package; the others are fetched.")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -78,8 +79,10 @@ def show(number: Question, as_json: bool) -> None:
 @click.option("--answer", "wanted", help="One of the question's answers, by name; all of them by default.")
 @click.option("--users", default=3, show_default=True, type=click.IntRange(min=0), help="Users to recommend to.")
 @click.option("--k", default=10, show_default=True, type=click.IntRange(min=1), help="Length of the lists.")
+@click.option("--language", type=click.Choice(["en", "zh", "both"]), default="en", show_default=True,
+              help="Of cinema's titles.")
 @AS_JSON
-def run(number: Question, dataset: str, wanted: str | None, users: int, k: int, as_json: bool) -> None:
+def run(number: Question, dataset: str, wanted: str | None, users: int, k: int, language: str, as_json: bool) -> None:
     """Fit the answers to question NUMBER, measure them, and recommend to a few users."""
     q = number
     chosen = _chosen(q, wanted)
@@ -87,7 +90,7 @@ def run(number: Question, dataset: str, wanted: str | None, users: int, k: int, 
     from keras_recs.data import split
     from keras_recs.evaluation import evaluate
 
-    data = _load(dataset)
+    data = _load(dataset, language)
     parts = split(data, q.protocol)
     results: list[dict[str, Any]] = []
     for answer in chosen:
@@ -216,10 +219,16 @@ def _chosen(q: Question, wanted: str | None) -> list[Answer]:
     return chosen
 
 
-def _load(dataset: str) -> Dataset:
-    from keras_recs.data import load_movielens
+def _load(dataset: str, language: str = "en") -> Dataset:
+    from keras_recs.data import load_cinema, load_movielens
+    from keras_recs.data.assets import AssetError
 
-    return load_movielens(dataset)
+    if dataset == "cinema":
+        return load_cinema(language)
+    try:
+        return load_movielens(dataset)
+    except AssetError as error:
+        raise click.ClickException(str(error)) from error
 
 
 def _docstring(q: Question) -> str:

@@ -28,7 +28,7 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
 
 @pytest.fixture
 def small_data(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "_load", lambda name: checkerboard(30))
+    monkeypatch.setattr(cli, "_load", lambda *a: checkerboard(30))
 
 
 def test_list_shows_all_24_in_both_languages(run) -> None:
@@ -83,7 +83,7 @@ def test_run_fits_measures_and_recommends_with_titles(run, small_data) -> None:
 
 
 def test_run_of_a_rating_answer_shows_rmse(run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "_load", lambda name: rated_checkerboard(30))
+    monkeypatch.setattr(cli, "_load", lambda *a: rated_checkerboard(30))
     (result,) = json.loads(run("run", "5", "--json")[1])
     assert result["protocol"] == "P3" and 0 < result["metrics"]["rmse"] < 2.1
 
@@ -102,7 +102,7 @@ def test_leaderboard_has_baselines_and_writes_json(run, small_data, tmp_path) ->
 
 
 def test_the_default_leaderboard_of_ratings_has_the_answers_that_predict_ratings(run, monkeypatch) -> None:
-    monkeypatch.setattr(cli, "_load", lambda name: rated_checkerboard(30))
+    monkeypatch.setattr(cli, "_load", lambda *a: rated_checkerboard(30))
     rows = json.loads(run("leaderboard", "--protocol", "P3", "--json", "-")[1])
     assert {row["question"] for row in rows} == {None, 5}
     code, out, err = run("leaderboard", "--protocol", "P3", "--questions", "5,8,12", "--json", "-")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import configparser
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -94,3 +96,21 @@ def test_public_names_are_there_and_others_are_not() -> None:
     assert {"Dataset", "load_movielens", "MatrixFactorizationRecommender"} <= set(dir(keras_recs))
     with pytest.raises(AttributeError, match="no attribute 'Recommendar'"):
         _ = keras_recs.Recommendar
+
+
+def test_a_wheel_carries_every_package_and_every_file_that_is_read_at_run_time() -> None:
+    """Built from setup.cfg, as the build reads it: no package, list of defects or fixture stays behind."""
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg", encoding="utf8")
+    listed = set(setup["options"]["packages"].split())
+    folders = dict(re.split(r"\s*=\s*", line) for line in setup["options"]["package_dir"].strip().splitlines()
+                   if not line.startswith("#"))
+    found = {".".join(("keras_recs", *path.parent.relative_to(PACKAGE).parts)) for path in PACKAGE.rglob("*.py")}
+    assert found | {"keras_recs.fixtures", "keras_recs.tests"} == listed
+    for package, folder in (("keras_recs.practice", PACKAGE / "practice"), ("keras_recs.fixtures", ROOT / "fixtures")):
+        patterns = re.split(r"\s*,\s*", setup["options.package_data"][package])
+        carried = {path for pattern in patterns for path in folder.glob(pattern)}
+        data = {path for path in folder.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")
+                and "catalogue" not in path.parts}
+        assert data == carried
+    assert folders["keras_recs.fixtures"] == "fixtures" and folders["keras_recs.tests"] == "tests"

@@ -1,5 +1,6 @@
 """What a recommender learns from: interactions, side data, splits, samplers, and where they come from."""
 
+from keras_recs.data.cinema import cinema_cold_split, load_cinema, load_cinema_truth
 from keras_recs.data.dataset import Dataset
 from keras_recs.data.features import ItemFeatures, KnowledgeGraph, UserFeatures
 from keras_recs.data.ids import INT_FILLER, STR_FILLER, IdMap
@@ -12,6 +13,7 @@ from keras_recs.data.splits import PROTOCOLS, Split, split, split_last, split_ra
 
 __all__ = [
     "INT_FILLER", "PROTOCOLS", "STR_FILLER", "Dataset", "IdMap", "Interactions", "ItemFeatures", "KnowledgeGraph",
-    "NegativeSampler", "Sequences", "Split", "UserFeatures", "from_frame", "from_matrix", "load_movielens",
-    "read_csv", "read_parquet", "recency_weighted", "split", "split_last", "split_random", "split_temporal",
+    "NegativeSampler", "Sequences", "Split", "UserFeatures", "cinema_cold_split", "from_frame", "from_matrix",
+    "load_cinema", "load_cinema_truth", "load_movielens", "read_csv", "read_parquet", "recency_weighted", "split",
+    "split_last", "split_random", "split_temporal",
 ]
