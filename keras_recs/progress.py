@@ -11,7 +11,9 @@ from tqdm import tqdm
 
 def in_notebook() -> bool:
     """Whether the code runs in a Jupyter kernel."""
-    return "ipykernel" in sys.modules
+    ipython = sys.modules.get("IPython")  # where it is not imported, there is no kernel either
+    shell = ipython.get_ipython() if ipython else None
+    return hasattr(shell, "kernel")
 
 
 def progress(iterable: Iterable[Any] | None = None, *, description: str, total: int | None = None) -> tqdm:

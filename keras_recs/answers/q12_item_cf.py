@@ -80,7 +80,7 @@ class ItemCFRecommender(_HistoryTimesWeights):
     >>> from keras_recs.data import from_matrix
     >>> data = from_matrix([[1, 1, 0], [1, 1, 0], [0, 1, 1], [1, 0, 0]])
     >>> cf = ItemCFRecommender().fit(data)
-    >>> cf.weights_.round(2).tolist()
+    >>> cf.weights_.astype(float).round(2).tolist()
     [[0.0, 0.67, 0.0], [0.67, 0.0, 0.58], [0.0, 0.58, 0.0]]
     >>> cf.recommend([3], k=1).items.tolist()
     [[1]]

@@ -78,20 +78,20 @@ class KerasRecommender(Recommender):
         steps = -(-n // size)
 
         def stream() -> Iterator[Batch]:
+            rows = np.arange(steps * size).reshape(steps, size) % n
             for inputs, labels in itertools.chain([first], epochs):
-                for step in range(steps):
-                    rows = np.arange(step * size, (step + 1) * size) % n
-                    yield {name: values[rows] for name, values in inputs.items()}, labels[rows]
+                yield {name: values[rows] for name, values in inputs.items()}, labels[rows]
 
         def spec(values: np.ndarray) -> tf.TensorSpec:
-            return tf.TensorSpec((size, *values.shape[1:]), values.dtype)
+            return tf.TensorSpec((steps, size, *values.shape[1:]), values.dtype)
 
         signature = ({name: spec(values) for name, values in first[0].items()}, spec(first[1]))
         options = tf.data.Options()
         # One stream that every replica takes its share of: there are no files that could be dealt out.
         options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
-        stream_of_batches = tf.data.Dataset.from_generator(stream, output_signature=signature)
-        return stream_of_batches.prefetch(tf.data.AUTOTUNE).with_options(options), steps
+        # A whole epoch crosses from Python at once, and is cut into batches on the other side.
+        whole_epochs = tf.data.Dataset.from_generator(stream, output_signature=signature)
+        return whole_epochs.unbatch().prefetch(tf.data.AUTOTUNE).with_options(options), steps
 
     # --- scoring ---------------------------------------------------------------------------------------------
 

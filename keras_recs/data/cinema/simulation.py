@@ -17,8 +17,8 @@ class CinemaSimulation:
     """n users side by side, each shown a slate of films at a time. Pure NumPy, the API of batches.
 
     A user's visit lasts `visit` slates: its hour, weekend and device and the interest it is about stay the same,
-    and then the next visit begins. Films react as in `keras_recs.data.cinema.model`: what was clicked counts as watched and is not
-    clicked again, the next part of a series follows upon the one before.
+    and then the next visit begins. Films react as in `keras_recs.data.cinema.model`: what was clicked counts as
+    watched and is not clicked again, the next part of a series follows upon the one before.
 
     Args:
         n: users side by side.

@@ -1,0 +1,87 @@
+"""Checks of arguments, the progress bar, recommendations, and what the notebooks use."""
+
+from __future__ import annotations
+
+import io
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from conftest import checkerboard
+
+from keras_recs import checks, teaching
+from keras_recs.progress import in_notebook, progress
+from keras_recs.recommendations import Recommendations
+
+
+@pytest.mark.parametrize(("call", "error", "words"), [
+    (lambda: checks.whole_number("k", 0), ValueError, "k must be at least 1, got 0"),
+    (lambda: checks.whole_number("k", 1.0), TypeError, "k must be a whole number, got 1.0"),
+    (lambda: checks.whole_number("k", True), TypeError, "k must be a whole number"),
+    (lambda: checks.real_number("reg", "much"), TypeError, "reg must be a number, got 'much'"),
+    (lambda: checks.real_number("reg", float("inf")), ValueError, "reg must be finite"),
+    (lambda: checks.real_number("reg", 0, above=0), ValueError, "reg must be greater than 0, got 0"),
+    (lambda: checks.real_number("reg", 2, least=0, most=1), ValueError, "reg must lie between 0 and 1, got 2"),
+    (lambda: checks.one_of("kind", "c", ("a", "b")), ValueError, "kind must be one of 'a', 'b'; got 'c'"),
+])
+def test_a_bad_argument_is_named_with_what_came_and_what_was_expected(call, error, words: str) -> None:
+    with pytest.raises(error, match=words):
+        call()
+
+
+def test_good_arguments_pass_as_plain_numbers() -> None:
+    assert checks.whole_number("k", np.int64(3)) == 3 and type(checks.whole_number("k", np.int64(3))) is int
+    assert checks.real_number("reg", np.float32(0.5), least=0.5) == 0.5
+    assert checks.one_of("kind", "a", ("a", "b")) == "a"
+
+
+def test_the_bar_is_silent_where_nobody_watches_and_writes_to_stdout_in_a_notebook(capsys, monkeypatch) -> None:
+    assert not in_notebook()
+    assert list(progress(range(3), description="work")) == [0, 1, 2]
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: SimpleNamespace(kernel=1)))
+    assert in_notebook()
+    out = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", out)
+    assert list(progress(range(3), description="work")) == [0, 1, 2]
+    shown = out.getvalue()
+    assert "work" in shown and shown.endswith("\r") and "\n" not in shown, "it wipes itself"
+
+
+def test_recommendations_leave_fillers_out() -> None:
+    lists = Recommendations(np.array([7, 9]), np.array([[3, 1], [2, -1]]), np.array([[2, 1], [5, -np.inf]], np.float32))
+    assert len(lists) == 2 and lists.valid.tolist() == [[True, True], [True, False]]
+    assert lists.of(9) == [(2, 5.0)]
+    assert lists.titles(checkerboard(4)) == [["item 3", "item 1"], ["item 2"]]
+    with pytest.raises(KeyError, match="user 8 is not among"):
+        lists.of(8)
+
+
+def test_lists_are_printed_with_titles(capsys) -> None:
+    lists = Recommendations(np.array([7]), np.array([[3, 1]]), np.array([[2, 1]], np.float32))
+    teaching.show_lists(lists, checkerboard(4))
+    assert capsys.readouterr().out == "user 7\n   1   2.00  item 3\n   2   1.00  item 1\n"
+
+
+def test_what_is_meant_to_go_wrong_must_go_wrong(capsys) -> None:
+    with teaching.goes_wrong():
+        raise ValueError("a reason\nin two lines")
+    assert capsys.readouterr().out == "ValueError: a reason in two lines\n"
+    with pytest.raises(AssertionError, match="did not"), teaching.goes_wrong():
+        pass
+
+
+def test_source_is_shown_without_the_mark_of_the_exercise() -> None:
+    pytest.importorskip("IPython")
+    from keras_recs.answers import q05_matrix_factorization as q05
+
+    shown = teaching.source(q05.predict, q05.descend).data
+    assert shown.startswith("```python\ndef predict(") and "def descend(" in shown and "@heart" not in shown
+
+
+def test_the_table_of_defects_lists_the_published_ones() -> None:
+    pytest.importorskip("IPython")
+    text = teaching.defect_table(5).data
+    assert "The step goes up the gradient" in text and "The penalty is left out" not in text
+    assert all(line.count("|") == 4 for line in text.splitlines())
