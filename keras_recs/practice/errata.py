@@ -12,15 +12,17 @@ rejects it. Made by `make errata` from `keras_recs/practice/defects/`; each defe
 notebook, and those marked ● are planted in the answer by every run of `make test`, which fails unless the named
 test rejects them.
 """
+COLUMNS = "| | defect | what one sees | what is right | test |\n|---|---|---|---|---|\n"
 
 
 def errata() -> str:
     """The whole document."""
     parts = [HEAD]
     for q in (q for q in QUESTIONS if q.built):
-        parts.append(f"\n## {q.number}. {q.title}\n\n| | defect | what one sees | what is right | test |\n|---|---|---|---|---|\n")
-        parts += [f"| {'●' if d.plantable else ''} | {_cell(d.title)} | {_cell(d.sees)} | {_cell(d.fix)} | `{d.test}` |\n"
-                  for d in defects(q) if d.published]
+        parts.append(f"\n## {q.number}. {q.title}\n\n{COLUMNS}")
+        for d in (d for d in defects(q) if d.published):
+            mark = "●" if d.plantable else ""
+            parts.append(f"| {mark} | {_cell(d.title)} | {_cell(d.sees)} | {_cell(d.fix)} | `{d.test}` |\n")
     return "".join(parts)
 
 

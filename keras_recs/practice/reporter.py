@@ -27,7 +27,8 @@ class Reporter:
             graded = case.params.get("answer") if case else None
             self.records[item.nodeid] = {
                 "test": getattr(item, "originalname", item.name), "says": says, "outcome": "not run", "message": "",
-                "shape": item.get_closest_marker("shape") is not None, "defect": graded.name if isinstance(graded, Defect) else None}
+                "shape": item.get_closest_marker("shape") is not None,
+                "defect": graded.name if isinstance(graded, Defect) else None}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         record = self.records[report.nodeid]
