@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import abc
 import contextlib
-import itertools
 import random
 import tempfile
 from collections.abc import Iterator
@@ -50,48 +49,41 @@ class KerasRecommender(Recommender):
         """
 
     def _fit(self, data: Dataset) -> None:
+        self.history_: dict[str, list[float]] = {}
         with seeded(self.seed):
             with training_strategy().scope():
                 self.model_ = self.build(data.n_users, data.n_items)
-            batches, steps = self._training_batches(data)
-            with EpochBar(type(self).__name__, self.n_epochs) as bar:
-                curves = self.model_.fit(batches, epochs=self.n_epochs, steps_per_epoch=steps, verbose=0, shuffle=False,
-                                         callbacks=[bar, keras.callbacks.TerminateOnNaN()])
-        self.history_ = {name: [float(v) for v in values] for name, values in curves.history.items()}
-        if not np.isfinite(self.history_["loss"]).all():
-            raise FloatingPointError(f"{type(self).__name__} diverged: the loss is no longer finite; "
-                                     "a lower learning_rate may help")
+            epochs = self._epochs(data, np.random.default_rng(self.seed))
+            bar = progress(range(self.n_epochs), description=type(self).__name__)
+            for epoch in bar:
+                inputs, labels, size = self._batches(*next(epochs))
+                # One call an epoch, on arrays. A stream from a generator would be one call for all of them, but in
+                # TensorFlow 2.21 it makes the process give freed memory back at once, which costs several times
+                # as much as the training.
+                curves = self.model_.fit(inputs, labels, batch_size=size, shuffle=False, verbose=0,
+                                         initial_epoch=epoch, epochs=epoch + 1).history
+                for name, values in curves.items():
+                    self.history_.setdefault(name, []).extend(float(value) for value in values)
+                loss = self.history_["loss"][-1]
+                if not np.isfinite(loss):
+                    raise FloatingPointError(f"{type(self).__name__} diverged in epoch {epoch + 1}: its loss is "
+                                             f"{loss}; a lower learning_rate may help")
+                bar.set_postfix(loss=f"{loss:.4f}", refresh=False)
         self._make_scorer()
 
-    def _training_batches(self, data: Dataset) -> tuple[tf.data.Dataset, int]:
-        """An endless stream of batches, and how many make an epoch.
+    def _batches(self, inputs: dict[str, np.ndarray], labels: np.ndarray,
+                 ) -> tuple[dict[str, np.ndarray], np.ndarray, int]:
+        """An epoch cut to whole batches, and their size.
 
-        The next epoch's examples are drawn in the background while one trains. The last, short batch of an epoch
-        is filled up from its beginning: all batches have one shape, so one graph serves.
+        The last, short batch is filled up from the beginning of the epoch: all batches have one shape, so one
+        graph serves.
         """
-        epochs = self._epochs(data, np.random.default_rng(self.seed))
-        first = next(epochs)
-        n = len(first[1])
+        n = len(labels)
         if n == 0:
             raise ValueError(f"{type(self).__name__} has nothing to learn from: every user has met every item")
         size = min(self.batch_size, n)
-        steps = -(-n // size)
-
-        def stream() -> Iterator[Batch]:
-            rows = np.arange(steps * size).reshape(steps, size) % n
-            for inputs, labels in itertools.chain([first], epochs):
-                yield {name: values[rows] for name, values in inputs.items()}, labels[rows]
-
-        def spec(values: np.ndarray) -> tf.TensorSpec:
-            return tf.TensorSpec((steps, size, *values.shape[1:]), values.dtype)
-
-        signature = ({name: spec(values) for name, values in first[0].items()}, spec(first[1]))
-        options = tf.data.Options()
-        # One stream that every replica takes its share of: there are no files that could be dealt out.
-        options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
-        # A whole epoch crosses from Python at once, and is cut into batches on the other side.
-        whole_epochs = tf.data.Dataset.from_generator(stream, output_signature=signature)
-        return whole_epochs.unbatch().prefetch(tf.data.AUTOTUNE).with_options(options), steps
+        rows = np.arange(-(-n // size) * size) % n
+        return {name: values[rows] for name, values in inputs.items()}, labels[rows], size
 
     # --- scoring ---------------------------------------------------------------------------------------------
 
@@ -149,21 +141,3 @@ def seeded(seed: int) -> Iterator[None]:
     finally:
         random.setstate(python)
         np.random.set_state(numpy)
-
-
-class EpochBar(keras.callbacks.Callback):
-    """A progress bar that counts epochs and shows the loss."""
-
-    def __init__(self, name: str, n_epochs: int) -> None:
-        super().__init__()
-        self._bar = progress(description=name, total=n_epochs)
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        self._bar.set_postfix(loss=f"{(logs or {}).get('loss', float('nan')):.4f}", refresh=False)
-        self._bar.update()
-
-    def __enter__(self) -> EpochBar:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._bar.close()
