@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import copy
 import os
 import re
@@ -256,7 +257,8 @@ def main(arguments: Sequence[str] | None = None, folder: Path = FOLDER) -> int:
     except ValueError as error:
         print(f"execute.py: {error}", file=sys.stderr)
         return 2
-    import matplotlib.font_manager  # noqa: F401  (builds its cache of fonts here, rather than noisily in a kernel)
+    with contextlib.suppress(ImportError):
+        import matplotlib.font_manager  # noqa: F401  (builds its cache of fonts here, rather than noisily in a kernel)
 
     pages = asked.html or folder.parent / "build" / "notebooks"
     options = Options(folder.resolve(), pages, asked.update, asked.pictures, asked.timeout)

@@ -11,7 +11,7 @@ from pathlib import Path
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 
-STYLE = ".jp-RenderedMarkdown pre {font-family: var(--jp-code-font-family); font-size: var(--jp-code-font-size)}"
+STYLE = ".jp-RenderedMarkdown pre {font-family: monospace !important}"
 
 
 def write(path: Path, text: str) -> None:

@@ -13,6 +13,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import pytest
 
+from keras_recs.cli import main
 from keras_recs.data import Dataset, ItemFeatures, from_matrix, load_movielens
 from keras_recs.data.assets import AssetError
 from keras_recs.practice.defects import Defect, by_stem, defects
@@ -83,6 +84,20 @@ def answer(request: pytest.FixtureRequest) -> ModuleType:
     sys.modules[module.__name__] = module  # dataclasses look their module up
     exec(compile(source, module.__file__, "exec"), module.__dict__)
     return module
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    """Run the command `keras-recs` in this process: (exit code, stdout, stderr)."""
+    monkeypatch.setenv("COLUMNS", "160")
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["keras-recs", *arguments])
+        with pytest.raises(SystemExit) as end:
+            main()
+        return int(end.value.code or 0), *capsys.readouterr()
+
+    return run
 
 
 @pytest.fixture(scope="session")
