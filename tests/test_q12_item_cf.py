@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import sparse, spatial
 
+from keras_recs import memory, neighbours
 from keras_recs.data import Dataset, from_matrix, recency_weighted, split
 
 #: Four users and four items; item 3 was met by nobody but user 3, who met nothing else.
@@ -116,9 +117,20 @@ def test_blocks_change_nothing(answer: ModuleType, crowd: Dataset, monkeypatch: 
     """Computed in blocks of a few rows, or by sparse products, W is the same."""
     makers = [lambda: answer.ItemCFRecommender(), lambda: answer.ItemCFRecommender(neighbours=3, shrinkage=2.0)]
     whole = [dense(make().fit(crowd).weights_) for make in makers]
-    monkeypatch.setattr(answer, "BLOCK_CELLS", 100)
+    monkeypatch.setattr(neighbours, "BLOCK_CELLS", 100)
     for make, expected in zip(makers, whole, strict=True):
         assert dense(make().fit(crowd).weights_) == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_table_that_does_not_fit_into_memory_is_refused(answer: ModuleType, crowd: Dataset,
+                                                          monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dense table larger than memory is refused before it is begun, with its size and a way out."""
+    monkeypatch.setattr(memory, "available_bytes", lambda: 1000)
+    with pytest.raises(MemoryError, match=r"30 × 30 similarities needs .* GiB are free: set neighbours"):
+        answer.ItemCFRecommender().fit(crowd)
+    with pytest.raises(MemoryError, match="EASE on 30 items needs"):
+        answer.EASERecommender().fit(crowd)
+    answer.ItemCFRecommender(neighbours=5).fit(crowd)
 
 
 def test_an_item_nobody_met_is_like_no_other(answer: ModuleType) -> None:

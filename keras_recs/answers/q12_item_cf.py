@@ -25,9 +25,9 @@ from keras_recs.checks import one_of, real_number, whole_number
 from keras_recs.data.dataset import Dataset
 from keras_recs.data.sequences import recency_weighted
 from keras_recs.heart import heart
+from keras_recs.memory import require_memory
+from keras_recs.neighbours import centred, inner_products, row_blocks, strongest
 from keras_recs.recommender import Recommender
-
-BLOCK_CELLS = 1 << 26  # similarities computed at once: 256 MiB of float32
 
 
 class _HistoryTimesWeights(Recommender):
@@ -95,22 +95,24 @@ class ItemCFRecommender(_HistoryTimesWeights):
         self.recency = None if recency is None else real_number("recency", recency, above=0.0)
 
     def _fit(self, data: Dataset) -> None:
+        if self.neighbours is None:
+            require_memory(8 * data.n_items ** 2, f"a dense table of {data.n_items:,} × {data.n_items:,} similarities",
+                           "set neighbours, to 200 say")
         if self.similarity == "adjusted_cosine":
             data.require("ratings", by="ItemCFRecommender with adjusted_cosine")
-            self.profiles_ = centred(data.matrix("ratings"))
+            self.profiles_ = centred(data.matrix("ratings")).T.tocsr()
         else:
-            self.profiles_ = data.seen
-        self.sizes_ = np.asarray((self.profiles_ ** 2).sum(axis=0), np.float32)  # n[i], or the squared norm
+            self.profiles_ = data.seen.T.tocsr()
+        self.sizes_ = np.asarray((self.profiles_ ** 2).sum(axis=1), np.float32)  # n[i], or the squared norm
         self._remember(data)
         self.weights_ = self._weights(np.arange(data.n_items))
 
     def _weights(self, rows: np.ndarray) -> np.ndarray | sparse.csr_array:
         """W[rows], in blocks of rows so that memory stays bounded; sparse where `neighbours` thins it out."""
         n_items = len(self.sizes_)
-        size = max(1, BLOCK_CELLS // n_items)
         blocks = []
-        for start in range(0, len(rows), size):
-            block = rows[start:start + size]
+        for run in row_blocks(len(rows), n_items):
+            block = rows[run]
             similarity = self._similarity(inner_products(self.profiles_, block), block[:, None], np.arange(n_items))
             similarity[np.arange(len(block)), block] = 0  # an item is no neighbour of itself
             blocks.append(similarity if self.neighbours is None else strongest(similarity, self.neighbours))
@@ -125,7 +127,9 @@ class ItemCFRecommender(_HistoryTimesWeights):
         else:
             similarity = products / (np.sqrt(sizes[i]) * np.sqrt(sizes[j]))
         if self.shrinkage:
-            together = products if self.similarity != "adjusted_cosine" else inner_products(self.seen_, np.ravel(i))
+            together = products  # n[i, j], where profiles are 0 and 1
+            if self.similarity == "adjusted_cosine":
+                together = inner_products(self.seen_.T.tocsr(), np.ravel(i))
             similarity *= together / (together + self.shrinkage)
         return similarity.astype(np.float32, copy=False)
 
@@ -148,7 +152,8 @@ class ItemCFRecommender(_HistoryTimesWeights):
         self.history_ = _with_entry(self.history_, u, i)
         if self.seen_[u, i]:
             return
-        self.seen_ = self.profiles_ = _with_entry(self.seen_, u, i)
+        self.seen_ = _with_entry(self.seen_, u, i)
+        self.profiles_ = _with_entry(self.profiles_, i, u)
         self.sizes_[i] += 1
         products = inner_products(self.profiles_, np.array([i]))[0]  # (n_items,)
         everyone = np.arange(len(products))
@@ -186,40 +191,17 @@ class EASERecommender(_HistoryTimesWeights):
 
     @heart("From the Gram matrix plus reg: invert, and turn the inverse into weights with a zero diagonal.")
     def _fit(self, data: Dataset) -> None:
-        gram = inner_products(data.seen, np.arange(data.n_items))  # G, (n_items, n_items)
+        require_memory(8 * data.n_items ** 2, f"EASE on {data.n_items:,} items",
+                       "use ItemCFRecommender(neighbours=200), or fewer items")
+        columns, gram = data.seen.T.tocsr(), np.empty((data.n_items, data.n_items), np.float32)
+        for rows in row_blocks(data.n_items, data.n_items):
+            gram[rows] = inner_products(columns, rows)  # G
         gram[np.diag_indices_from(gram)] += self.reg
         weights = inverse_of_positive_definite(gram)  # P
         weights /= -np.diag(weights)  # column j by -P[j, j]; in place, for these arrays are the memory of the fit
         np.fill_diagonal(weights, 0)
         self.weights_ = weights
         self._remember(data)
-
-
-def centred(ratings: sparse.csr_array) -> sparse.csr_array:
-    """`ratings` minus the mean of each row's stored entries."""
-    counts = np.diff(ratings.indptr)
-    means = np.asarray(ratings.sum(axis=1)) / np.maximum(counts, 1)
-    out = ratings.copy()
-    out.data -= np.repeat(means, counts).astype(np.float32)
-    return out
-
-
-def inner_products(profiles: sparse.csr_array, rows: np.ndarray) -> np.ndarray:
-    """Inner products of the columns `rows` of `profiles` with all its columns: (len(rows), n_items) float32."""
-    left = profiles.T.tocsr()[rows] if len(rows) < profiles.shape[1] else profiles.T
-    if profiles.shape[0] * profiles.shape[1] <= BLOCK_CELLS // 4:
-        return left @ profiles.toarray()  # a dense right side spares the bookkeeping of a sparse product
-    return (left @ profiles).toarray()
-
-
-@heart("Keep the k largest positive entries of each row.")
-def strongest(similarity: np.ndarray, k: int) -> sparse.csr_array:
-    """Each row's `k` largest positive entries; of equal ones the first."""
-    order = np.argsort(-similarity, axis=1, kind="stable")[:, :k]
-    values = np.take_along_axis(similarity, order, axis=1)
-    row = np.repeat(np.arange(len(similarity)), order.shape[1])
-    keep = values.ravel() > 0
-    return sparse.csr_array((values.ravel()[keep], (row[keep], order.ravel()[keep])), shape=similarity.shape)
 
 
 def inverse_of_positive_definite(matrix: np.ndarray) -> np.ndarray:

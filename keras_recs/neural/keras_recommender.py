@@ -48,11 +48,15 @@ class KerasRecommender(Recommender):
         All epochs are equally long.
         """
 
+    def _build(self, data: Dataset) -> keras.Model:
+        """The model for these data: what `build` gives, unless it needs more of them than their sizes."""
+        return self.build(data.n_users, data.n_items)
+
     def _fit(self, data: Dataset) -> None:
         self.history_: dict[str, list[float]] = {}
         with seeded(self.seed):
             with training_strategy().scope():
-                self.model_ = self.build(data.n_users, data.n_items)
+                self.model_ = self._build(data)
             epochs = self._epochs(data, np.random.default_rng(self.seed))
             bar = progress(range(self.n_epochs), description=type(self).__name__)
             for epoch in bar:

@@ -1,0 +1,33 @@
+"""`FactorRecommender`: the contract, for answers that end in one vector per user and one per item."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from keras_recs.recommender import Recommender
+
+
+class FactorRecommender(Recommender):
+    """Scores by inner products: score[u, i] = user_factors_[u] · item_factors_[i] + item_bias_[i].
+
+    A subclass's `_fit` sets the attributes; however they are learned, serving is one matrix product.
+
+    Attributes:
+        user_factors_: (n_users, n_factors) float32.
+        item_factors_: (n_items, n_factors) float32.
+        item_bias_: (n_items,) float32, or None.
+    """
+
+    user_factors_: np.ndarray
+    item_factors_: np.ndarray
+    item_bias_: np.ndarray | None = None
+
+    def _score(self, users: np.ndarray) -> np.ndarray:
+        scores = self.user_factors_[users] @ self.item_factors_.T  # (len(users), n_items)
+        if self.item_bias_ is not None:
+            scores += self.item_bias_
+        return scores
+
+    def _predict(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
+        values = np.einsum("nf,nf->n", self.user_factors_[users], self.item_factors_[items])
+        return values if self.item_bias_ is None else values + self.item_bias_[items]
