@@ -1,23 +1,30 @@
 """Our answers beside other libraries: the same split, the same metrics, one run on one machine.
 
-    python benchmarks/peers.py                     all of them; a table, and build/bench/peers.json
+    python benchmarks/peers.py                     ours and the usual libraries; a table, build/bench/peers.json
     python benchmarks/peers.py --only implicit     ours and one library
+    python benchmarks/peers.py --only recbole      slow ones run when they are named
+    python benchmarks/peers.py --readme            and put the table of this run into README.md
 
-Each library lives in an environment of its own under build/bench, made on first use. It gets the split as arrays,
-fits, and returns scores; time is taken inside its process, around the fit alone and around scoring all users, and
-is the best of `--repeats` rounds. All scores are judged here, by one protocol.
+Each library lives in an environment of its own under build/bench, made on first use; each model has a process of
+its own. It gets the split as arrays, fits, and returns scores; time is taken inside that process, around the fit
+alone and around scoring all users, and is the best of `--repeats` rounds (one for what takes longer than
+`PATIENCE` seconds). Peak memory is of the whole process, libraries and data included. All scores are judged here, by
+one protocol.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
+import resource
 import subprocess
 import sys
 import time
 import venv
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +32,7 @@ import numpy as np
 import keras_recs
 from keras_recs.data import Split
 from keras_recs.evaluation import Evaluation, evaluate, evaluate_ratings, evaluate_scores
-from keras_recs.questions import question
+from keras_recs.questions import QUESTIONS, question
 
 HERE = Path(__file__).resolve().parent
 BENCH = HERE.parent / "build" / "bench"
@@ -35,7 +42,12 @@ LIBRARIES = {
     "implicit": ["implicit==0.7.3", "numpy", "scipy"],
     "lenskit": ["lenskit==2025.8.1"],
     "surprise": ["scikit-surprise==1.1.5", "numpy", "pandas"],
+    "cornac": ["cornac==3.0.1"],
+    "recbole": ["setuptools<80", "recbole==1.2.1", "numpy<2", "pandas<2.2", "scipy<1.13", "torch==2.13.0"],
 }
+USUAL = ("implicit", "lenskit", "surprise", "cornac")
+PATIENCE = 20.0
+MARKS = "<!-- peers: made by benchmarks/peers.py --readme -->", "<!-- /peers -->"
 
 
 def interpreter(library: str) -> Path:
@@ -66,45 +78,56 @@ def peers(library: str, splits: dict[str, Split], repeats: int) -> list[dict]:
     python = interpreter(library)
     rows = []
     for protocol, parts in splits.items():
-        out = BENCH / f"{library}-{protocol}.npz"
-        done = subprocess.run([python, HERE / "peer_models.py", library, protocol, write_split(parts), out,
-                               str(repeats)], capture_output=True, text=True)
-        if done.returncode:
-            raise SystemExit(f"{library} failed:\n{done.stderr[-2000:]}")
-        results = np.load(out)
-        for model in sorted({name.split("|")[0] for name in results.files}):
-            values = results[f"{model}|values"]
-            found = evaluate_ratings(values, parts) if protocol == "P3" else evaluate_scores(values, parts)
-            seconds = float(results[f"{model}|score_s"])
-            rows.append(row(f"{library}: {model}", protocol, found, float(results[f"{model}|fit_s"]),
-                            None if protocol == "P3" else parts.train.n_users / seconds))
+        out, file = BENCH / f"{library}-{protocol}.npz", write_split(parts)
+        for number in count():
+            done = subprocess.run([python, HERE / "peer_models.py", library, protocol, file, out, str(repeats),
+                                   str(number)], capture_output=True, text=True)
+            if done.returncode == 3:
+                break
+            if done.returncode:
+                raise SystemExit(f"{library} failed:\n{done.stderr[-2000:]}")
+            with np.load(out) as found:
+                values = found["values"]
+                judged = evaluate_ratings(values, parts) if protocol == "P3" else evaluate_scores(values, parts)
+                rows.append(row(f"{library}: {found['name']}", protocol, judged, float(found["fit_s"]),
+                                parts.train.n_users / float(found["score_s"]), float(found["peak_mib"])))
+                print(table(rows[-1:]).splitlines()[-1], file=sys.stderr, flush=True)
     return rows
 
 
-def ours(splits: dict[str, Split], repeats: int) -> list[dict]:
-    """Rows of our answers; those of Keras once, for they take longer."""
+def ours(protocols: Iterable[str], repeats: int, numbers: list[int] | None) -> list[dict]:
+    """Rows of our answers, each measured in a process of its own."""
     rows = []
-    for number in (5, 12, 8):
-        q = question(number)
-        parts = splits[q.protocol]
-        for answer in q.answers:
-            times, serving = [], []
-            for _ in range(1 if q.keras else repeats):
-                recommender = q.make(answer)
-                times.append(timed(partial(recommender.fit, parts.train)))
-                serving.append(timed(partial(recommender.recommend, recommender.user_ids_, k=10)))
-            found = evaluate(recommender, parts)
-            rows.append(row(f"keras_recs: {answer.name}", q.protocol, found, min(times),
-                            None if q.protocol == "P3" else parts.train.n_users / min(serving)))
-            if q.protocol == "P3":
-                print(f"{answer.name}: {parts.train.n_users / min(serving):,.0f} users/s", file=sys.stderr)
+    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+        for q in QUESTIONS:
+            if q.protocol not in protocols or (numbers and q.number not in numbers):
+                continue
+            for index in range(len(q.answers)):
+                rows.append(pool.apply(measure, (q.number, index, repeats)))
+                print(table(rows[-1:]).splitlines()[-1], file=sys.stderr, flush=True)
     return rows
 
 
-def row(name: str, protocol: str, found: Evaluation, fit_s: float, users_per_s: float | None) -> dict:
+def measure(number: int, index: int, repeats: int) -> dict:
+    """Fit one answer and make a list for every user: its row, both times at their best."""
+    q = question(number)
+    parts = keras_recs.split(keras_recs.load_movielens("ml-100k"), q.protocol)
+    fits, servings = [], []
+    for _ in range(repeats):
+        recommender = q.make(q.answers[index])
+        fits.append(timed(partial(recommender.fit, parts.train)))
+        servings.append(timed(partial(recommender.recommend, recommender.user_ids_, k=10)))
+        if fits[-1] > PATIENCE:
+            break
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2 ** 10  # KiB on Linux
+    return row(f"keras_recs q{number:02d}: {q.answers[index].name}", q.protocol, evaluate(recommender, parts),
+               min(fits), parts.train.n_users / min(servings), peak)
+
+
+def row(name: str, protocol: str, found: Evaluation, fit_s: float, users_per_s: float, peak_mib: float) -> dict:
     main = "rmse" if protocol == "P3" else "ndcg@10"
     return {"model": name, "protocol": protocol, "metric": main, "value": found.metrics[main],
-            "interval": list(found.interval(main)), "fit_s": fit_s, "users_per_s": users_per_s}
+            "interval": list(found.interval(main)), "fit_s": fit_s, "users_per_s": users_per_s, "peak_mib": peak_mib}
 
 
 def timed(call: Callable[[], object]) -> float:
@@ -115,28 +138,40 @@ def timed(call: Callable[[], object]) -> float:
 
 def table(rows: list[dict]) -> str:
     """The rows as a Markdown table, best first."""
-    lines = ["| protocol | model | metric | 95 % interval | fit | users/s |", "|---|---|---|---|---|---|"]
+    lines = ["| protocol | model | metric | 95 % interval | fit | users/s | peak memory |",
+             "|---|---|---|---|---|---|---|"]
     for r in sorted(rows, key=lambda r: (r["protocol"], r["value"] * (1 if r["protocol"] == "P3" else -1))):
-        speed = f"{r['users_per_s']:,.0f}" if r["users_per_s"] else ""
         low, high = r["interval"]
         lines.append(f"| {r['protocol']} | {r['model']} | {r['metric']} {r['value']:.4f} | {low:.4f} – {high:.4f} "
-                     f"| {r['fit_s']:.2f} s | {speed} |")
+                     f"| {r['fit_s']:.2f} s | {r['users_per_s']:,.0f} | {r['peak_mib']:,.0f} MiB |")
     return "\n".join(lines)
+
+
+def into_readme(text: str) -> None:
+    """Put the table where the marks in README.md are."""
+    path = HERE.parent / "README.md"
+    before, rest = path.read_text(encoding="utf8").split(MARKS[0])
+    _, after = rest.split(MARKS[1])
+    path.write_text(f"{before}{MARKS[0]}\n{text}\n{MARKS[1]}{after}", encoding="utf8")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=LIBRARIES, action="append", help="libraries to run (all)")
+    parser.add_argument("--only", choices=LIBRARIES, action="append", help=f"libraries to run ({', '.join(USUAL)})")
+    parser.add_argument("--questions", type=int, nargs="*", help="our answers to these questions only")
     parser.add_argument("--repeats", type=int, default=3, help="rounds, of which the best counts (3)")
+    parser.add_argument("--readme", action="store_true", help="write the table into README.md too")
     asked = parser.parse_args()
     BENCH.mkdir(parents=True, exist_ok=True)
     data = keras_recs.load_movielens("ml-100k")
     splits = {protocol: keras_recs.split(data, protocol) for protocol in ("P1", "P3")}
-    rows = ours(splits, asked.repeats)
-    for library in asked.only or LIBRARIES:
+    rows = ours(splits, asked.repeats, asked.questions)
+    for library in asked.only or USUAL:
         rows += peers(library, splits, asked.repeats)
     (BENCH / "peers.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf8")
     print(table(rows))
+    if asked.readme:
+        into_readme(table(rows))
 
 
 if __name__ == "__main__":

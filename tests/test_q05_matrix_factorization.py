@@ -158,6 +158,22 @@ def test_the_history_is_the_training_error_and_it_falls(answer: ModuleType) -> N
     assert mf.history_[-1] < 0.5 * mf.history_[0]
 
 
+def test_a_training_that_diverges_is_an_error_that_says_when(answer: ModuleType) -> None:
+    """Steps that are too large end in an error with the epoch, not in a recommender of NaN."""
+    data, _, _ = planted()
+    for batch_size, epoch in ((50, 1), (4000, 2)):  # the first error is measured before the first step
+        mf = answer.MatrixFactorizationRecommender(n_factors=4, learning_rate=1e20, batch_size=batch_size)
+        with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match=f"in epoch {epoch}: try a learning"):
+            mf.fit(data)
+
+
+def test_the_history_of_one_epoch_is_the_error_of_the_mean(answer: ModuleType) -> None:
+    """In the first batch nothing has been learned: the error is the spread of the ratings."""
+    data, _, _ = planted()
+    mf = answer.MatrixFactorizationRecommender(n_factors=1, n_epochs=1, init_scale=1e-6).fit(data)
+    assert mf.history_ == pytest.approx([data.interactions.ratings.std()], rel=1e-4)
+
+
 def test_every_rating_is_learned_whatever_the_batch_size(answer: ModuleType) -> None:
     """Batches of any size cover all ratings, the last short one too."""
     ratings = np.array([[5.0, 0, 0], [0, 1.0, 0], [0, 0, 3.0]])
