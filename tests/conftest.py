@@ -16,9 +16,11 @@ import pytest
 from keras_recs.cli import main
 from keras_recs.data import Dataset, ItemFeatures, from_matrix, load_movielens
 from keras_recs.data.assets import AssetError
+from keras_recs.data.cinema import CinemaTruth, load_cinema, load_cinema_impressions, load_cinema_truth
 from keras_recs.practice.defects import Defect, by_stem, defects
 from keras_recs.practice.stubs import answer_source
 from keras_recs.questions import Question
+from keras_recs.text import BaseEncoder, EncoderError, load_encoder
 
 LIBRARY = "answer"
 
@@ -31,7 +33,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    for marker in ("data: needs MovieLens, which is fetched when it is not there; skipped where it cannot be had",
+    for marker in ("assets: needs pretrained weights, which are fetched when they are not there; skipped where they "
+                   "cannot be had",
+                   "data: needs MovieLens, which is fetched when it is not there; skipped where it cannot be had",
                    "gpu: needs a GPU; skipped elsewhere",
                    "shape: looks at shapes and types only, which proves little"):
         config.addinivalue_line("markers", marker)
@@ -107,6 +111,47 @@ def ml100k() -> Dataset:
         return load_movielens("ml-100k")
     except (AssetError, OSError) as error:
         pytest.skip(f"MovieLens-100K cannot be had: {error}")
+
+
+def pretrained(name: str) -> BaseEncoder:
+    """An encoder that keeps nothing on disk, where its weights can be had."""
+    try:
+        return load_encoder(name, cache=False)
+    except EncoderError as error:
+        pytest.skip(f"the encoder {name} cannot be had: {error}")
+
+
+@pytest.fixture(scope="session")
+def minilm() -> BaseEncoder:
+    return pretrained("minilm")
+
+
+@pytest.fixture(scope="session")
+def multilingual() -> BaseEncoder:
+    return pretrained("use-multilingual")
+
+
+@pytest.fixture(scope="session")
+def smollm2() -> BaseEncoder:
+    return pretrained("smollm2")
+
+
+@pytest.fixture(scope="session")
+def cinema() -> Dataset:
+    """The data set cinema. Immutable, so one serves all tests."""
+    return load_cinema()
+
+
+@pytest.fixture(scope="session")
+def shown() -> Dataset:
+    """What cinema's users were shown, watched or not."""
+    return load_cinema_impressions()
+
+
+@pytest.fixture(scope="session")
+def truth() -> CinemaTruth:
+    """What was planted in cinema."""
+    return load_cinema_truth()
 
 
 def checkerboard(n: int = 20) -> Dataset:

@@ -19,7 +19,6 @@ from keras_recs.data.cinema import (
     load_cinema,
     load_cinema_impressions,
     load_cinema_reviews,
-    load_cinema_truth,
 )
 from keras_recs.data.cinema.model import GENRE_THEMES, THEMES
 
@@ -33,21 +32,6 @@ ENGLISH_LABELS = re.compile(
     r"wars?|westerns?)\b", re.IGNORECASE)
 CHINESE_LABELS = re.compile("剧情|喜剧|爱情|冒险|动作|惊悚|犯罪|科幻|奇幻|家庭|悬疑|动画|恐怖|战争|"
                             "歌舞|音乐剧|西部|历史|纪录")
-
-
-@pytest.fixture(scope="module")
-def data() -> Dataset:
-    return load_cinema()
-
-
-@pytest.fixture(scope="module")
-def shown() -> Dataset:
-    return load_cinema_impressions()
-
-
-@pytest.fixture(scope="module")
-def truth() -> CinemaTruth:
-    return load_cinema_truth()
 
 
 def films() -> list[dict]:
@@ -71,12 +55,12 @@ def test_folder_is_small() -> None:
     assert sum(file.stat().st_size for file in files) < 6 * 2 ** 20
 
 
-def test_licence_note_counts_right(data: Dataset, shown: Dataset) -> None:
+def test_licence_note_counts_right(cinema: Dataset, shown: Dataset) -> None:
     note = (FIXTURES / "LICENSE.md").read_text(encoding="utf-8")
     rows = {name: count for name, count in re.findall(r"\| `([\w.]+)` \| ([\d,]+)", note)}
-    expected = {"films.jsonl": data.n_items, "users.jsonl": data.n_users, "interactions.csv": len(data),
-                "impressions.npz": len(shown) // 10, "reviews.jsonl": 2000, "posters.npz": data.n_items,
-                "knowledge.tsv": len(data.knowledge)}
+    expected = {"films.jsonl": cinema.n_items, "users.jsonl": cinema.n_users, "interactions.csv": len(cinema),
+                "impressions.npz": len(shown) // 10, "reviews.jsonl": 2000, "posters.npz": cinema.n_items,
+                "knowledge.tsv": len(cinema.knowledge)}
     assert rows == {name: f"{count:,}" for name, count in expected.items()}
 
 
@@ -134,25 +118,25 @@ def test_series_have_consecutive_parts_in_order_of_release(truth: CinemaTruth) -
         assert before == [None, *members_of[:-1]]
 
 
-def test_dataset_has_what_it_says(data: Dataset, truth: CinemaTruth) -> None:
-    events = data.interactions
-    assert (data.n_users, data.n_items) == (600, 290) and 28_000 < len(data) < 32_000
+def test_dataset_has_what_it_says(cinema: Dataset, truth: CinemaTruth) -> None:
+    events = cinema.interactions
+    assert (cinema.n_users, cinema.n_items) == (600, 290) and 28_000 < len(cinema) < 32_000
     for what in ("ratings", "timestamps", "titles", "genres", "years", "texts", "images", "user_texts", "knowledge",
                  "click", "like", "finish", "hour", "weekend", "device"):
-        assert data.has(what), what
-    assert data.user_ids.ids.dtype.kind == "i" and np.diff(data.user_ids.ids).max() > 1
-    assert np.array_equal(data.user_ids.ids, truth.user_ids) and np.array_equal(data.item_ids.ids, truth.item_ids)
-    assert data.seen.nnz == len(data), "nobody clicks a film twice"
-    assert np.bincount(events.users, minlength=600).min() >= 10 and data.popularity.min() >= 1
+        assert cinema.has(what), what
+    assert cinema.user_ids.ids.dtype.kind == "i" and np.diff(cinema.user_ids.ids).max() > 1
+    assert np.array_equal(cinema.user_ids.ids, truth.user_ids) and np.array_equal(cinema.item_ids.ids, truth.item_ids)
+    assert cinema.seen.nnz == len(cinema), "nobody clicks a film twice"
+    assert np.bincount(events.users, minlength=600).min() >= 10 and cinema.popularity.min() >= 1
     assert (np.diff(events.timestamps) >= 0).all()
-    assert set(np.unique(events.ratings)) == {1, 2, 3, 4, 5} and data.rating_scale == (1, 5)
+    assert set(np.unique(events.ratings)) == {1, 2, 3, 4, 5} and cinema.rating_scale == (1, 5)
     assert (events.labels["click"] == 1).all()
     dates = events.timestamps.astype("datetime64[s]")
     assert np.array_equal(events.contexts["hour"], (dates - dates.astype("datetime64[D]")).astype(int) // 3600)
     assert np.array_equal(events.contexts["weekend"], ~np.is_busday(dates.astype("datetime64[D]")))
     assert set(events.contexts["device"]) == {"phone", "tablet", "tv"}
-    assert data.item_features.images.shape == (290, 64, 64, 3) and data.item_features.images.dtype == np.uint8
-    assert set(data.item_features.extra) == {"title_en", "title_zh", "director", "actors", "countries", "series",
+    assert cinema.item_features.images.shape == (290, 64, 64, 3) and cinema.item_features.images.dtype == np.uint8
+    assert set(cinema.item_features.extra) == {"title_en", "title_zh", "director", "actors", "countries", "series",
                                              "part"}
 
 
@@ -175,13 +159,13 @@ def test_languages() -> None:
         load_cinema_impressions("fr")
 
 
-def test_knowledge_graph_says_what_the_features_say(data: Dataset) -> None:
-    graph, features = data.knowledge, data.item_features
+def test_knowledge_graph_says_what_the_features_say(cinema: Dataset) -> None:
+    graph, features = cinema.knowledge, cinema.item_features
     triples = set(zip(graph.heads, graph.relations, graph.tails, strict=True))
     assert len(triples) == len(graph)
     assert set(graph.relations) == {"genre", "director", "actor", "country", "series"}
-    assert list(graph.item_entities) == data.item_ids.ids.tolist()
-    for row, item in enumerate(data.item_ids.ids.tolist()):
+    assert list(graph.item_entities) == cinema.item_ids.ids.tolist()
+    for row, item in enumerate(cinema.item_ids.ids.tolist()):
         head = graph.item_entities[item]
         assert {tail for h, r, tail in triples if h == head and r == "genre"} == {
             f"genre:{genre}" for genre in features.genres[row]}
@@ -191,9 +175,9 @@ def test_knowledge_graph_says_what_the_features_say(data: Dataset) -> None:
     assert ("film:unforgiven-1992", "actor", "person:Clint Eastwood") in triples
 
 
-def test_impressions_contain_the_interactions(data: Dataset, shown: Dataset) -> None:
-    events, all_shown = data.interactions, shown.interactions
-    assert all_shown.ratings is None and len(shown) > 4 * len(data)
+def test_impressions_contain_the_interactions(cinema: Dataset, shown: Dataset) -> None:
+    events, all_shown = cinema.interactions, shown.interactions
+    assert all_shown.ratings is None and len(shown) > 4 * len(cinema)
     clicked = all_shown.take(all_shown.labels["click"] == 1)
     key = lambda e: np.lexsort((e.items, e.timestamps, e.users))  # noqa: E731
     a, b = key(events), key(clicked)
@@ -231,21 +215,21 @@ def test_profiles_speak_of_the_planted_interests(language: str, truth: CinemaTru
         assert first[1] == truth.main_interest[row]
 
 
-def test_words_alone_do_not_tell_the_interest(data: Dataset, truth: CinemaTruth) -> None:
+def test_words_alone_do_not_tell_the_interest(cinema: Dataset, truth: CinemaTruth) -> None:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     words = TfidfVectorizer(stop_words="english")
-    of_films = words.fit_transform(data.item_features.texts)
-    guess = (words.transform(data.user_features.texts) @ of_films.T).toarray() @ truth.item_themes
+    of_films = words.fit_transform(cinema.item_features.texts)
+    guess = (words.transform(cinema.user_features.texts) @ of_films.T).toarray() @ truth.item_themes
     right = (guess.argmax(axis=1) == truth.main_interest).mean()
     assert 1 / 12 < right < 0.4  # a sentence encoder gets about 70 % right
 
 
-def test_reviews(data: Dataset) -> None:
-    reviews = load_cinema_reviews(data)
+def test_reviews(cinema: Dataset) -> None:
+    reviews = load_cinema_reviews(cinema)
     assert len(reviews) == 2000 and (np.diff(reviews.rows) > 0).all()
-    language = dict(zip(data.user_ids.ids.tolist(), data.user_features.attributes["language"], strict=True))
-    titles = {name: dict(zip(data.item_ids.ids.tolist(), data.item_features.extra[f"title_{name}"], strict=True))
+    language = dict(zip(cinema.user_ids.ids.tolist(), cinema.user_features.attributes["language"], strict=True))
+    titles = {name: dict(zip(cinema.item_ids.ids.tolist(), cinema.item_features.extra[f"title_{name}"], strict=True))
               for name in ("en", "zh")}
     bare = []
     for user, item, text, written in zip(reviews.users.tolist(), reviews.items.tolist(), reviews.texts,
@@ -254,16 +238,16 @@ def test_reviews(data: Dataset) -> None:
         bare.append(text.replace(titles[written][item], ""))
     assert not [text for text in bare if ENGLISH_LABELS.search(text) or CHINESE_LABELS.search(text)]
     assert 0.3 < np.mean([w == "zh" for w in reviews.languages]) < 0.5
-    assert np.array_equal(reviews.ratings, data.interactions.ratings[reviews.rows])
+    assert np.array_equal(reviews.ratings, cinema.interactions.ratings[reviews.rows])
     with pytest.raises(ValueError, match="all of cinema"):
-        load_cinema_reviews(split(data, "P1").test)
+        load_cinema_reviews(split(cinema, "P1").test)
 
 
-def test_posters_hint_at_genres_without_giving_them_away(data: Dataset) -> None:
-    images = data.item_features.images.astype(np.float64) / 255
+def test_posters_hint_at_genres_without_giving_them_away(cinema: Dataset) -> None:
+    images = cinema.item_features.images.astype(np.float64) / 255
     assert len(np.unique(images.reshape(290, -1), axis=0)) == 290
     pixels = np.concatenate([images.mean(axis=(1, 2)), images.std(axis=(1, 2))], axis=1)
-    labels = np.array([[genre in genres for genre in GENRE_THEMES] for genres in data.item_features.genres])
+    labels = np.array([[genre in genres for genre in GENRE_THEMES] for genres in cinema.item_features.genres])
     labels = labels[:, labels.sum(axis=0) > 12]
     score = _left_out((pixels - pixels.mean(axis=0)) / pixels.std(axis=0), labels.astype(float))
     auc = np.mean([_auc(score[:, j], labels[:, j]) for j in range(labels.shape[1])])
@@ -283,8 +267,8 @@ def _auc(score: np.ndarray, label: np.ndarray) -> float:
     return float((ranks[label].sum() - n * (n + 1) / 2) / (n * (len(label) - n)))
 
 
-def test_interactions_file_is_plain(data: Dataset) -> None:
+def test_interactions_file_is_plain(cinema: Dataset) -> None:
     with (FIXTURES / "interactions.csv").open(newline="") as file:
         header, first, *_ = csv.reader(file)
     assert header == ["user", "film", "timestamp", "rating", "like", "finish", "device"]
-    assert int(first[0]) in data.user_ids.ids and 0 <= int(first[1]) < 290
+    assert int(first[0]) in cinema.user_ids.ids and 0 <= int(first[1]) < 290

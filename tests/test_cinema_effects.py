@@ -17,30 +17,12 @@ from keras_recs.data import Dataset
 from keras_recs.data.cinema import (
     CinemaTruth,
     cinema_cold_split,
-    load_cinema,
-    load_cinema_impressions,
-    load_cinema_truth,
 )
 from keras_recs.data.cinema.context import SLOTS, slot_chances, time_slot
 from keras_recs.data.cinema.model import GENRE_THEMES, THEMES, theme_vectors
 from keras_recs.data.sequences import Sequences
 
 ROOT = Path(__file__).parents[1]
-
-
-@pytest.fixture(scope="module")
-def data() -> Dataset:
-    return load_cinema()
-
-
-@pytest.fixture(scope="module")
-def shown() -> Dataset:
-    return load_cinema_impressions()
-
-
-@pytest.fixture(scope="module")
-def truth() -> CinemaTruth:
-    return load_cinema_truth()
 
 
 def gini(counts: np.ndarray) -> float:
@@ -62,19 +44,19 @@ def left_out(x: np.ndarray, y: np.ndarray, reg: float = 10.0) -> np.ndarray:
 # --- shape ---------------------------------------------------------------------------------------------------
 
 
-def test_shape_is_like_movielens(data: Dataset) -> None:
-    """ML-100K has a Gini coefficient of 0.47 over users; 0.63 over all its films, 0.27 over as densely rated ones."""
-    events = data.interactions
+def test_shape_is_like_movielens(cinema: Dataset) -> None:
+    """ML-100K has a Gini coefficient of 0.47 over users; 0.63 over all its films, 0.21 over its 290 most rated ones."""
+    events = cinema.interactions
     assert 0.42 < gini(np.bincount(events.users)) < 0.52
     assert 0.36 < gini(np.bincount(events.items)) < 0.66
-    shares = np.bincount(events.ratings.astype(int), minlength=6)[1:] / len(data)
+    shares = np.bincount(events.ratings.astype(int), minlength=6)[1:] / len(cinema)
     assert np.abs(shares - [0.061, 0.114, 0.271, 0.342, 0.212]).max() < 0.005
 
 
 # --- planted effects -----------------------------------------------------------------------------------------
 
 
-def test_truth_has_the_shapes_it_says(data: Dataset, truth: CinemaTruth) -> None:
+def test_truth_has_the_shapes_it_says(cinema: Dataset, truth: CinemaTruth) -> None:
     assert truth.interests.shape == truth.interests_at_end.shape == (600, 12) and truth.item_themes.shape == (290, 12)
     for interests in (truth.interests, truth.interests_at_end):
         assert np.allclose(interests.sum(axis=1), 1, atol=1e-5) and (interests >= 0).all()
@@ -82,15 +64,15 @@ def test_truth_has_the_shapes_it_says(data: Dataset, truth: CinemaTruth) -> None
     assert set(truth.n_interests) == {1, 2, 3} and set(truth.communities) == set(range(6))
     changed = (truth.interests != truth.interests_at_end).any(axis=1)
     assert np.array_equal(changed, truth.drifting) and 0.15 < changed.mean() < 0.4
-    assert np.allclose(truth.item_themes, theme_vectors(data.item_features.genres), atol=1e-6)
+    assert np.allclose(truth.item_themes, theme_vectors(cinema.item_features.genres), atol=1e-6)
     assert truth.expected_ratings.shape == truth.utility.shape == (600, 290)
     assert truth.expected_ratings.min() >= 1 and truth.expected_ratings.max() <= 5
     assert len(truth.cold_users) == 60 and len(truth.cold_items) == 24
 
 
-def test_interests_show_in_what_is_clicked(data: Dataset, truth: CinemaTruth) -> None:
+def test_interests_show_in_what_is_clicked(cinema: Dataset, truth: CinemaTruth) -> None:
     """Each planted interest of a user lifts its theme over the average user; other themes are not lifted."""
-    sequences, average = Sequences.of(data), truth.item_themes[data.interactions.items].mean(axis=0)
+    sequences, average = Sequences.of(cinema), truth.item_themes[cinema.interactions.items].mean(axis=0)
     for n, least in ((1, [0.25]), (2, [0.15, 0.05]), (3, [0.12, 0.04, 0.01])):
         lifts = []
         for user in np.flatnonzero((truth.n_interests == n) & ~truth.drifting):
@@ -101,7 +83,7 @@ def test_interests_show_in_what_is_clicked(data: Dataset, truth: CinemaTruth) ->
         assert (mean[:n] > least).all() and (np.diff(mean) < 0).all() and mean[-1] < 0
 
 
-def test_some_users_have_clearly_separate_interests(data: Dataset, truth: CinemaTruth) -> None:
+def test_some_users_have_clearly_separate_interests(cinema: Dataset, truth: CinemaTruth) -> None:
     """Their clicks fall into two groups of films that share no theme, with few films between."""
     kinship = truth.item_themes.T @ truth.item_themes  # (12, 12)
     kinship /= np.sqrt(np.outer(np.diag(kinship), np.diag(kinship)))
@@ -109,7 +91,7 @@ def test_some_users_have_clearly_separate_interests(data: Dataset, truth: Cinema
     of_two = np.flatnonzero((truth.n_interests == 2) & ~truth.drifting)
     separate = [user for user in of_two if kinship[tuple(pairs[user])] < 0.06]
     assert len(separate) > 0.55 * len(of_two)  # by chance it would be 0.3
-    sequences, shares = Sequences.of(data), []
+    sequences, shares = Sequences.of(cinema), []
     for user in separate:
         on = truth.item_themes[sequences[user]][:, pairs[user]] > 0.4
         shares.append([on[:, 0].mean(), on[:, 1].mean(), on.all(axis=1).mean()])
@@ -117,22 +99,22 @@ def test_some_users_have_clearly_separate_interests(data: Dataset, truth: Cinema
     assert one > 0.2 and other > 0.2 and both_at_once < 0.08
 
 
-def test_communities_do_not_show_in_genres_or_words(data: Dataset, truth: CinemaTruth) -> None:
+def test_communities_do_not_show_in_genres_or_words(cinema: Dataset, truth: CinemaTruth) -> None:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    genres = np.array([[genre in names for genre in GENRE_THEMES] for names in data.item_features.genres], float)
-    words = TfidfVectorizer(stop_words="english", min_df=3).fit_transform(data.item_features.texts).toarray()
+    genres = np.array([[genre in names for genre in GENRE_THEMES] for names in cinema.item_features.genres], float)
+    words = TfidfVectorizer(stop_words="english", min_df=3).fit_transform(cinema.item_features.texts).toarray()
     for features in (genres, words):
         wrong = truth.item_affinity - left_out(features - features.mean(axis=0), truth.item_affinity)
         assert 1 - (wrong ** 2).sum() / (truth.item_affinity ** 2).sum() < 0.05
 
 
-def test_communities_show_in_clicks_and_in_company(data: Dataset, shown: Dataset, truth: CinemaTruth) -> None:
+def test_communities_show_in_clicks_and_in_company(cinema: Dataset, shown: Dataset, truth: CinemaTruth) -> None:
     events = shown.interactions
     own = truth.item_affinity[events.items, truth.communities[events.users]]
     click = events.labels["click"]
     assert click[own > 1].mean() > 1.4 * click[own < -1].mean()
-    taste = data.seen.toarray() - data.seen.toarray().mean(axis=0)
+    taste = cinema.seen.toarray() - cinema.seen.toarray().mean(axis=0)
     taste /= np.linalg.norm(taste, axis=1, keepdims=True)
     likeness = taste @ taste.T
     alike = truth.interests / np.linalg.norm(truth.interests, axis=1, keepdims=True)
@@ -168,17 +150,17 @@ def test_clicks_depend_on_the_hour(shown: Dataset, truth: CinemaTruth) -> None:
     assert max(every) < 1.25 * min(every), "the hour changes what is clicked, not how much"
 
 
-def test_old_films_are_not_finished_on_the_phone(data: Dataset) -> None:
-    events = data.interactions
-    year, finish = data.item_features.years[events.items], events.labels["finish"]
+def test_old_films_are_not_finished_on_the_phone(cinema: Dataset) -> None:
+    events = cinema.interactions
+    year, finish = cinema.item_features.years[events.items], events.labels["finish"]
     phone = events.contexts["device"] == "phone"
     gap = lambda films: finish[films & ~phone].mean() - finish[films & phone].mean()  # noqa: E731
     assert gap(year < 1970) > 0.15 and abs(gap(year >= 1995)) < 0.04
 
 
-def test_series_are_watched_in_order(data: Dataset, truth: CinemaTruth) -> None:
+def test_series_are_watched_in_order(cinema: Dataset, truth: CinemaTruth) -> None:
     following = {int(before): part for part, before in enumerate(truth.model.previous) if before >= 0}
-    sequences = Sequences.of(data)
+    sequences = Sequences.of(cinema)
     soon, chances, in_order, pairs = 0, 0, 0, 0
     for user in range(600):
         films_of = sequences[user].tolist()
@@ -194,10 +176,10 @@ def test_series_are_watched_in_order(data: Dataset, truth: CinemaTruth) -> None:
     assert soon / chances > 0.6  # ten films at random would do it in about 0.06 of the cases
 
 
-def test_clicking_and_finishing_are_in_conflict(data: Dataset, shown: Dataset, truth: CinemaTruth) -> None:
+def test_clicking_and_finishing_are_in_conflict(cinema: Dataset, shown: Dataset, truth: CinemaTruth) -> None:
     assert truth.conflict["tasks"] == ["click", "finish"]
-    events, all_shown = data.interactions, shown.interactions
-    known = np.flatnonzero(data.popularity > 20)
+    events, all_shown = cinema.interactions, shown.interactions
+    known = np.flatnonzero(cinema.popularity > 20)
     per_film = lambda items, values: (np.bincount(items, values, 290) / np.bincount(items, minlength=290))[known]  # noqa: E731
     clicks = per_film(all_shown.items, all_shown.labels["click"])
     finishes = per_film(events.items, events.labels["finish"])
@@ -206,8 +188,8 @@ def test_clicking_and_finishing_are_in_conflict(data: Dataset, shown: Dataset, t
     assert correlation(events.labels["like"], events.labels["finish"]) > 0.1, "not every pair of tasks is in conflict"
 
 
-def test_interests_drift(data: Dataset, truth: CinemaTruth) -> None:
-    sequences = Sequences.of(data)
+def test_interests_drift(cinema: Dataset, truth: CinemaTruth) -> None:
+    sequences = Sequences.of(cinema)
     likeness: dict[bool, list[float]] = {True: [], False: []}
     moved = []
     for user in range(600):
@@ -225,25 +207,25 @@ def test_interests_drift(data: Dataset, truth: CinemaTruth) -> None:
     assert (np.mean(moved, axis=0) > 0.15).all()
 
 
-def test_ratings_follow_utility(data: Dataset, truth: CinemaTruth) -> None:
-    events = data.interactions
+def test_ratings_follow_utility(cinema: Dataset, truth: CinemaTruth) -> None:
+    events = cinema.interactions
     assert 0.6 < correlation(events.ratings, truth.expected_ratings[events.users, events.items]) < 0.95
-    known = data.popularity > 20
-    mean = np.bincount(events.items, events.ratings, 290) / data.popularity
+    known = cinema.popularity > 20
+    mean = np.bincount(events.items, events.ratings, 290) / cinema.popularity
     assert correlation(mean[known], truth.quality[known]) > 0.3
 
 
-def test_cold_users_and_films_arrive_late(data: Dataset, truth: CinemaTruth) -> None:
+def test_cold_users_and_films_arrive_late(cinema: Dataset, truth: CinemaTruth) -> None:
     cold = cinema_cold_split()
     assert set(cold.user_ids) == set(truth.cold_users) and set(cold.item_ids) == set(truth.cold_items)
-    events = data.interactions
-    new = (np.isin(data.user_ids.raw(events.users), cold.user_ids)
-           | np.isin(data.item_ids.raw(events.items), cold.item_ids))
+    events = cinema.interactions
+    new = (np.isin(cinema.user_ids.raw(events.users), cold.user_ids)
+           | np.isin(cinema.item_ids.raw(events.items), cold.item_ids))
     assert events.timestamps[new].min() > np.quantile(events.timestamps, 0.75)
-    assert data.popularity[data.item_ids.index("items", cold.item_ids)].min() >= 10
+    assert cinema.popularity[cinema.item_ids.index("items", cold.item_ids)].min() >= 10
     train, (warm, users, items) = cold.warm.train, (cold.warm.test, cold.cold_users.test, cold.cold_items.test)
     assert cold.cold_users.train is train and cold.cold_items.train is train
-    new_users, new_items = (data.user_ids.index("u", cold.user_ids), data.item_ids.index("i", cold.item_ids))
+    new_users, new_items = (cinema.user_ids.index("u", cold.user_ids), cinema.item_ids.index("i", cold.item_ids))
     for part in (train, warm):
         assert not np.isin(part.interactions.users, new_users).any()
         assert not np.isin(part.interactions.items, new_items).any()

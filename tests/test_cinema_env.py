@@ -13,16 +13,11 @@ import pytest
 pytest.importorskip("gymnasium")
 from gymnasium.utils.env_checker import check_env
 
-from keras_recs.data.cinema import CinemaTruth, load_cinema, load_cinema_truth
+from keras_recs.data.cinema import CinemaTruth, load_cinema
 from keras_recs.data.cinema.context import SLOTS, time_slot
 from keras_recs.data.cinema.env import CinemaEnv, CinemaVectorEnv
 from keras_recs.data.cinema.model import THEMES
 from keras_recs.data.cinema.simulation import CinemaSimulation
-
-
-@pytest.fixture(scope="module")
-def truth() -> CinemaTruth:
-    return load_cinema_truth()
 
 
 def same(a: dict[str, Any], b: dict[str, Any]) -> bool:
