@@ -28,6 +28,7 @@ from itertools import count
 from pathlib import Path
 
 import numpy as np
+import readme
 
 import keras_recs
 from keras_recs.data import Split
@@ -47,7 +48,6 @@ LIBRARIES = {
 }
 USUAL = ("implicit", "lenskit", "surprise", "cornac")
 PATIENCE = 20.0
-MARKS = "<!-- peers: made by benchmarks/peers.py --readme -->", "<!-- /peers -->"
 
 
 def interpreter(library: str) -> Path:
@@ -147,14 +147,6 @@ def table(rows: list[dict]) -> str:
     return "\n".join(lines)
 
 
-def into_readme(text: str) -> None:
-    """Put the table where the marks in README.md are."""
-    path = HERE.parent / "README.md"
-    before, rest = path.read_text(encoding="utf8").split(MARKS[0])
-    _, after = rest.split(MARKS[1])
-    path.write_text(f"{before}{MARKS[0]}\n{text}\n{MARKS[1]}{after}", encoding="utf8")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=LIBRARIES, action="append", help=f"libraries to run ({', '.join(USUAL)})")
@@ -171,7 +163,7 @@ def main() -> None:
     (BENCH / "peers.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf8")
     print(table(rows))
     if asked.readme:
-        into_readme(table(rows))
+        readme.put("peers", table(rows))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Time and peak memory on large synthetic data: 100,000 users × 20,000 items × 5 million interactions.
 
     python benchmarks/scale.py                         all our answers and the peers; a table, build/bench/scale.json
+    python benchmarks/scale.py --readme                and put the table of this run into README.md
     python benchmarks/scale.py --only "ALS" --users 10000 --items 5000 --events 500000
 
 Each model is fitted in a process of its own, which then makes lists for 1,000 users. Peak memory is of the whole
@@ -117,6 +118,7 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=100_000)
     parser.add_argument("--items", type=int, default=20_000)
     parser.add_argument("--events", type=int, default=5_000_000)
+    parser.add_argument("--readme", action="store_true", help="write the table into README.md too")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     parser.add_argument("--data", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
@@ -125,6 +127,7 @@ def main() -> None:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2 ** 20  # KiB on Linux
         print(json.dumps({"model": asked.one, **found, "peak_gib": peak}))
         return
+    import readme
     from synthetic import power_law
 
     BENCH.mkdir(parents=True, exist_ok=True)
@@ -140,6 +143,8 @@ def main() -> None:
             print(rows[-1], file=sys.stderr)
     (BENCH / "scale.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf8")
     print(table(rows))
+    if asked.readme:
+        readme.put("scale", table(rows))
 
 
 if __name__ == "__main__":
