@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help test notebooks notebooks-update lab leaderboard lint coverage fixtures errata mutants clean
+.PHONY: help test notebooks notebooks-update lab leaderboard bench lint coverage fixtures errata mutants clean
 
 help:              ## what there is
 	@grep -E '^[a-z-]+: .*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -24,6 +24,9 @@ lab: $(VENV)/installed-notebooks   ## open the notebooks in JupyterLab
 
 leaderboard: $(VENV)/installed-test   ## every answer and the baselines on one table
 	$(BIN)/keras-recs leaderboard
+
+bench: $(VENV)/installed-test   ## our answers beside other libraries, accuracy and speed; the table goes into README.md
+	$(BIN)/python benchmarks/peers.py --readme
 
 lint: $(VENV)/installed-test   ## ruff and mypy
 	$(BIN)/ruff check .

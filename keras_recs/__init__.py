@@ -25,6 +25,7 @@ _PLACES = {
     "keras_recs.questions": ["QUESTIONS", "question"],
     "keras_recs.recommendations": ["Recommendations"],
     "keras_recs.recommender": ["Recommender"],
+    "keras_recs.text": ["TextEncoder", "load_encoder"],
 }
 _HOME = {name: module for module, names in _PLACES.items() for name in names}
 

@@ -12,19 +12,30 @@ from keras_recs.topk import top_k
 BLOCK_CELLS = 1 << 26  # similarities computed at once: 256 MiB of float32
 
 
-def row_blocks(n_rows: int, width: int) -> Iterator[np.ndarray]:
-    """The rows 0 … n_rows-1 in runs, each so long that a dense block of `width` columns stays within bounds."""
-    size = max(1, BLOCK_CELLS // max(1, width))
+def row_blocks(n_rows: int, width: int, cells: int | None = None) -> Iterator[np.ndarray]:
+    """The rows 0 … n_rows-1 in runs, each so long that a dense block of `width` columns stays within bounds:
+    `cells`, or BLOCK_CELLS."""
+    size = max(1, (cells or BLOCK_CELLS) // max(1, width))
     return (np.arange(start, min(start + size, n_rows)) for start in range(0, n_rows, size))
 
 
-def inner_products(profiles: sparse.csr_array, rows: np.ndarray) -> np.ndarray:
-    """Inner products of some rows of `profiles` with all its rows: (len(rows), n) float32."""
-    n, width = profiles.shape
-    left = profiles[rows] if len(rows) < n else profiles
-    if n * width <= BLOCK_CELLS // 4:
-        return left @ profiles.toarray().T  # a dense right side spares the bookkeeping of a sparse product
-    return (left @ profiles.T.tocsr()).toarray()
+def inner_products(profiles: sparse.csr_array, rows: np.ndarray, others: sparse.csr_array | None = None) -> np.ndarray:
+    """Inner products of some rows of `profiles` with all its rows, or with all rows of `others`:
+    (len(rows), n) float32."""
+    return product(profiles[rows], right_side(profiles if others is None else others))
+
+
+def right_side(profiles: sparse.csr_array) -> np.ndarray | sparse.csr_array:
+    """`profiles` turned on its side, to multiply other rows with: dense where it is small."""
+    if profiles.shape[0] * profiles.shape[1] <= BLOCK_CELLS // 4:
+        return profiles.toarray().T  # a dense right side spares the bookkeeping of a sparse product
+    return profiles.T.tocsr()
+
+
+def product(left: sparse.csr_array, right: np.ndarray | sparse.csr_array) -> np.ndarray:
+    """left @ right as a dense array, whether `right` is sparse or not."""
+    out = left @ right
+    return out.toarray() if sparse.issparse(out) else out
 
 
 def strongest(similarity: np.ndarray, k: int) -> sparse.csr_array:

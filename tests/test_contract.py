@@ -16,9 +16,13 @@ NAMES = [f"q{q.number:02d} {a.name}" for q, a in CASES]
 
 #: Settings for data of a few dozen events, where a default made for thousands would stop before it has learned.
 SMALL = {
+    "BPRRecommender": dict(n_factors=8, n_epochs=60, batch_size=128),
     "DeepLearningRecommender": dict(gmf_dim=8, mlp_dim=8, hidden=(16,), dropout=0.0, n_epochs=60, batch_size=256,
                                     learning_rate=0.01, n_negatives=2, embedding_reg=1e-5),
     "EASERecommender": dict(reg=1.0),
+    "GraphConvolutionalNetworkRecommender": dict(dim=16, n_layers=2, n_epochs=20, n_batches=4, n_negatives=2,
+                                                 learning_rate=0.02),
+    "ImplicitALSRecommender": dict(n_factors=4, reg=0.5),
     "MatrixFactorizationRecommender": dict(n_factors=8, n_epochs=60),
 }
 

@@ -60,6 +60,29 @@ print(json.dumps({"replicas": replicas, "devices": len(where), "gap": float(abs(
     assert min(result["hits"]) >= 0.9
 
 
+def test_the_graph_is_on_every_replica() -> None:
+    """q18 under MirroredStrategy: each replica propagates over the whole graph; the scores are those of one device."""
+    result = in_process(TWO_CPUS + """
+import json, numpy as np
+from conftest import checkerboard
+from keras_recs.answers.q18_gcn import GraphConvolutionalNetworkRecommender
+data = checkerboard()
+def train():
+    return GraphConvolutionalNetworkRecommender(dim=8, n_layers=2, n_epochs=15, n_batches=2, n_negatives=2,
+                                                learning_rate=0.02).fit(data)
+one = train()
+with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
+    two = train()
+a, b = one.score(data.user_ids.ids), two.score(data.user_ids.ids)
+print(json.dumps({"devices": len({v.device for v in two.model_.variables[0].value.values}),
+                  "gap": float(abs(a - b).max()), "spread": float(a.std()),
+                  "hits": float((two.recommend(data.user_ids.ids, 1).items[:, 0] == data.item_ids.ids).mean())}))
+""")
+    assert result["devices"] == 2
+    assert result["gap"] < 0.05 * result["spread"], result
+    assert result["hits"] >= 0.9
+
+
 def test_mixed_precision_is_an_option() -> None:
     """Under Keras's mixed policy the answer trains, and its probabilities are float32 all the same."""
     result = in_process(TRAIN + """

@@ -6,6 +6,7 @@ import_tensorflow()  # before anything below imports Keras
 
 from keras_recs.neural.devices import configure_gpus, device_report, training_strategy  # noqa: E402
 from keras_recs.neural.keras_recommender import Batch, KerasRecommender  # noqa: E402
-from keras_recs.neural.ranking import RankingRecommender  # noqa: E402
+from keras_recs.neural.ranking import RankingModel, RankingRecommender  # noqa: E402
 
-__all__ = ["Batch", "KerasRecommender", "RankingRecommender", "configure_gpus", "device_report", "training_strategy"]
+__all__ = ["Batch", "KerasRecommender", "RankingModel", "RankingRecommender", "configure_gpus", "device_report",
+           "training_strategy"]

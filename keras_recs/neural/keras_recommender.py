@@ -52,6 +52,10 @@ class KerasRecommender(Recommender):
         """The model for these data: what `build` gives, unless it needs more of them than their sizes."""
         return self.build(data.n_users, data.n_items)
 
+    def _batch_size(self, n: int) -> int:
+        """Examples in one step, of `n` in an epoch."""
+        return self.batch_size
+
     def _fit(self, data: Dataset) -> None:
         self.history_: dict[str, list[float]] = {}
         with seeded(self.seed):
@@ -85,7 +89,7 @@ class KerasRecommender(Recommender):
         n = len(labels)
         if n == 0:
             raise ValueError(f"{type(self).__name__} has nothing to learn from: every user has met every item")
-        size = min(self.batch_size, n)
+        size = min(self._batch_size(n), n)
         rows = np.arange(-(-n // size) * size) % n
         return {name: values[rows] for name, values in inputs.items()}, labels[rows], size
 

@@ -4,13 +4,29 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Iterator
+from typing import Any
 
+import keras
 import numpy as np
+import tensorflow as tf
 
 from keras_recs.data.dataset import Dataset
 from keras_recs.data.sampling import NegativeSampler
 from keras_recs.factors import FactorRecommender
 from keras_recs.neural.keras_recommender import Batch, KerasRecommender
+
+SAMPLED_AT_ONCE = 1 << 18  # positives whose negatives are drawn together: the sampler's memory stays bounded
+
+@keras.saving.register_keras_serializable("keras_recs")
+class RankingModel(keras.Model):
+    """A functional model whose `item_id` may be (batch, m), or (batch,) for pairs: then m is 1."""
+
+    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(inputs, dict) and "item_id" in inputs and tf.TensorShape(inputs["item_id"].shape).rank != 2:
+            # The rank is unknown once TensorFlow has met both kinds: what follows is right for either.
+            batch = tf.size(inputs["user_id"])
+            inputs = {**inputs, "item_id": tf.reshape(inputs["item_id"], (batch, -1))}
+        return super().__call__(inputs, *args, **kwargs)
 
 
 class RankingRecommender(FactorRecommender, KerasRecommender):
@@ -43,8 +59,11 @@ class RankingRecommender(FactorRecommender, KerasRecommender):
         labels[:, 0] = 1
         while True:
             order = rng.permutation(len(users))
-            negatives = sampler.sample(users[order], self.n_negatives)  # (n_positives, n_negatives)
-            rows = np.column_stack([items[order], negatives]).astype(np.int32)
+            rows = np.empty((len(users), 1 + self.n_negatives), np.int32)
+            rows[:, 0] = items[order]
+            for start in range(0, len(order), SAMPLED_AT_ONCE):
+                block = slice(start, start + SAMPLED_AT_ONCE)
+                rows[block, 1:] = sampler.sample(users[order[block]], self.n_negatives)
             yield {"user_id": users[order], "item_id": rows}, labels
 
     def _make_scorer(self) -> None:
