@@ -4,8 +4,9 @@
     python benchmarks/mutants.py 8 --workers 1      one mutant at a time
 
 Works on copies of the answer, which the question's tests grade through `--answer`; the working tree stays as it is.
-Annotations and docstrings are taken out first, because changing them changes nothing. The libraries are imported
-once; each mutant is graded in a fork of that process.
+Annotations and docstrings are taken out first, because changing them changes nothing. Defaults of constructors are
+left alone: they are choices, which the figures on MovieLens pin, and those tests are not run here. The libraries are
+imported once; each mutant is graded in a fork of that process.
 """
 
 from __future__ import annotations
@@ -48,6 +49,8 @@ class WithoutAnnotations(ast.NodeTransformer):
 def mutants(source: str) -> Iterator[tuple[str, int, str]]:
     """Every mutant of `source`: (operator, line, changed source). Equal ones come once."""
     seen = {source}
+    defaults = {line for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef)
+                and node.name == "__init__" for line in range(node.lineno, node.body[0].lineno)}
     for name in operator_names():
         operator_class = get_operator(name)
         if operator_class.arguments():
@@ -56,7 +59,7 @@ def mutants(source: str) -> Iterator[tuple[str, int, str]]:
         places = [start for node in ast_nodes(get_ast(source)) for start, _ in operator.mutation_positions(node)]
         for occurrence, (line, _) in enumerate(places):
             changed = mutate_code(source, operator, occurrence)
-            if changed is not None and changed not in seen:
+            if line not in defaults and changed is not None and changed not in seen:
                 seen.add(changed)
                 yield name.removeprefix("core/"), line, changed
 
@@ -78,8 +81,14 @@ def grade(q: Question, file: Path) -> int:
         os._exit(code)
 
 
-def survivors(q: Question, found: list[tuple[str, int, str]], workers: int) -> list[int]:
-    """Positions in `found` of the mutants that all tests let through."""
+def describe(mutant: tuple[str, int, str], lines: list[str]) -> str:
+    operator, number, changed = mutant
+    after = next((new for new, old in zip(changed.splitlines(), lines, strict=False) if new != old), "(line gone)")
+    return f"line {number}, {operator}\n  - {lines[number - 1].strip()}\n  + {after.strip()}"
+
+
+def survivors(q: Question, found: list[tuple[str, int, str]], lines: list[str], workers: int) -> list[int]:
+    """Positions in `found` of the mutants that all tests let through; prints each."""
     running: dict[int, tuple[int, float]] = {}
     survived, waiting = [], list(range(len(found)))[::-1]
     with tqdm(total=len(found), desc=f"question {q.number}") as bar:
@@ -102,7 +111,8 @@ def survivors(q: Question, found: list[tuple[str, int, str]], workers: int) -> l
                     if os.WIFEXITED(status) and os.WEXITSTATUS(status) == 0:
                         survived.append(number)
                         bar.set_postfix(survived=len(survived))
-    return sorted(survived)
+                        bar.write(describe(found[number], lines))
+    return survived
 
 
 def main() -> None:
@@ -122,11 +132,7 @@ def main() -> None:
     if os.waitpid(grade(q, whole), 0)[1]:
         raise SystemExit(f"the tests of question {q.number} reject the answer as it is")
     found = list(mutants(source))
-    survived = survivors(q, found, asked.workers)
-    lines = source.splitlines()
-    for operator, number, changed in sorted(found[i] for i in survived):
-        after = next((new for new, old in zip(changed.splitlines(), lines, strict=False) if new != old), "(line gone)")
-        print(f"line {number}, {operator}\n  - {lines[number - 1].strip()}\n  + {after.strip()}")
+    survived = survivors(q, found, source.splitlines(), asked.workers)
     noticed = len(found) - len(survived)
     print(f"question {q.number}: {noticed} of {len(found)} mutants noticed ({noticed / max(1, len(found)):.1%})")
 

@@ -28,7 +28,8 @@ def inner_products(profiles: sparse.csr_array, rows: np.ndarray, others: sparse.
 def right_side(profiles: sparse.csr_array) -> np.ndarray | sparse.csr_array:
     """`profiles` turned on its side, to multiply other rows with: dense where it is small."""
     if profiles.shape[0] * profiles.shape[1] <= BLOCK_CELLS // 4:
-        return profiles.toarray().T  # a dense right side spares the bookkeeping of a sparse product
+        # A dense right side spares the bookkeeping of a sparse product; with its rows in one piece, nothing is copied.
+        return np.ascontiguousarray(profiles.toarray().T)
     return profiles.T.tocsr()
 
 
