@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from conftest import checkerboard, rated_checkerboard
 
-from keras_recs.data import Dataset, from_matrix, split
+from keras_recs.data import Dataset, ItemFeatures, UserFeatures, from_matrix, split
 from keras_recs.questions import QUESTIONS, Answer, Question
 from keras_recs.recommender import NotFittedError, Recommender
 from keras_recs.storage import StorageError
@@ -23,8 +23,15 @@ SMALL = {
     "GraphConvolutionalNetworkRecommender": dict(dim=16, n_layers=2, n_epochs=20, n_batches=4, n_negatives=2,
                                                  learning_rate=0.02),
     "ImplicitALSRecommender": dict(n_factors=4, reg=0.5),
+    "LLMInterestModel": dict(encoder="tfidf", dim=8, dropout=0.0, id_dropout=0.2, n_epochs=60, batch_size=64,
+                             n_negatives=4, learning_rate=0.02),
     "MatrixFactorizationRecommender": dict(n_factors=8, n_epochs=60),
 }
+
+
+#: Who cannot be asked to beat popularity on MovieLens, and why. What they reach there is in the tests of the question.
+NO_FLOOR = {"ContentEmbeddingRecommender": "titles and genres are all that it reads, and they do not tell what is seen",
+            "LLMInterestModel": "it reads what users write, and MovieLens has nothing by them"}
 
 
 def make(q: Question, a: Answer, **params: object) -> Recommender:
@@ -36,10 +43,32 @@ def suited(q: Question) -> Dataset:
     return rated_checkerboard() if q.protocol == "P3" else checkerboard()
 
 
+#: Two topics, of which an item or user of even index has the first, one of odd index the second.
+TOPICS = (("horror", "ghost house cellar monster night blood scream fear"),
+          ("romance", "love kiss wedding summer letter heart couple marry"))
+
+
+def dressed(data: Dataset, q: Question, a: Answer) -> Dataset:
+    """`data` as it is or, for an answer that needs words, with titles, genres and texts that tell the parity."""
+    if not {"titles", "genres", "texts", "user_texts"} & set(q.load(a).requires):
+        return data
+
+    def texts(n: int) -> list[str]:
+        words = [topic.split() for _, topic in TOPICS]  # each text leaves out two words of its topic
+        return [" ".join(np.roll(words[i % 2], i // 2)[2:]) for i in range(n)]
+
+    said = texts(data.n_items)
+    items = ItemFeatures(data.item_ids.ids, [" ".join(text.split()[:2]) for text in said],
+                         [(TOPICS[i % 2][0],) for i in range(data.n_items)], texts=said)
+    users = UserFeatures(data.user_ids.ids, texts(data.n_users))
+    return Dataset(data.interactions, data.user_ids, data.item_ids, item_features=items, user_features=users,
+                   name=data.name, rating_scale=data.rating_scale)
+
+
 @pytest.fixture(scope="module", params=CASES, ids=NAMES)
 def fitted(request: pytest.FixtureRequest) -> tuple[Question, Answer, Dataset, Recommender]:
     q, a = request.param
-    data = suited(q)
+    data = dressed(suited(q), q, a)
     return q, a, data, make(q, a).fit(data)
 
 
@@ -144,7 +173,7 @@ def test_only_a_dataset_can_be_fitted_and_a_failure_loses_nothing(fitted: tuple,
 
 
 def test_a_crash_in_the_middle_of_fit_loses_nothing(fitted: tuple, monkeypatch: pytest.MonkeyPatch) -> None:
-    _, _, data, recommender = fitted
+    q, a, data, recommender = fitted
     before = recommender.score(data.user_ids.ids)
 
     def crash(self: Recommender, data: Dataset) -> None:
@@ -153,7 +182,7 @@ def test_a_crash_in_the_middle_of_fit_loses_nothing(fitted: tuple, monkeypatch: 
 
     monkeypatch.setattr(type(recommender), "_fit", crash)
     with pytest.raises(RuntimeError, match="power cut"):
-        recommender.fit(from_matrix(np.ones((2, 2))))
+        recommender.fit(dressed(from_matrix(np.ones((2, 2))), q, a))
     assert np.array_equal(recommender.score(data.user_ids.ids), before)
 
 
@@ -226,7 +255,7 @@ def test_strings_ids_gaps_duplicates_and_disorder_change_nothing(fitted: tuple) 
     again = np.concatenate([order, order]) if "recent" not in a.name else order  # recency counts repeated events
     renamed = Dataset.from_arrays(names[events.users[again]], 1000 + 7 * events.items[again], events.ratings[again],
                                   events.timestamps[again], rating_scale=data.rating_scale)
-    other = make(q, a).fit(renamed)
+    other = make(q, a).fit(dressed(renamed, q, a))
     top = recommender.recommend(data.user_ids.ids, 1).items[:, 0]
     same = other.recommend(names, 1).items[:, 0]
     assert (same == 1000 + 7 * top).mean() >= 0.9
@@ -248,7 +277,7 @@ def test_the_smallest_data(fitted: tuple, matrix: list) -> None:
     data = Dataset.from_arrays(*np.nonzero(matrix), np.array(matrix)[np.nonzero(matrix)],
                                np.arange(np.count_nonzero(matrix)))
     try:
-        recommender = make(q, a).fit(data)
+        recommender = make(q, a).fit(dressed(data, q, a))
     except ValueError as error:  # who learns from negatives cannot, where there are none
         assert "every user has met every item" in str(error)
         return
@@ -264,7 +293,7 @@ def test_users_and_items_without_events_get_finite_scores(fitted: tuple) -> None
     events = cold.interactions
     cold = Dataset.from_arrays(events.users, events.items, events.ratings, np.arange(len(events)),
                                item_features=cold.item_features, user_features=cold.user_features)
-    recommender = make(q, a).fit(cold)
+    recommender = make(q, a).fit(dressed(cold, q, a))
     assert np.isfinite(recommender.score(cold.user_ids.ids)).all()
     assert recommender.recommend([21], 5).valid.all(), "a user without a history gets a list too"
 
@@ -274,7 +303,7 @@ def test_a_user_who_has_seen_everything_gets_an_empty_list(fitted: tuple) -> Non
     ratings = np.array([[5, 4, 3, 2], [5, 0, 3, 0], [0, 4, 0, 2], [5, 4, 0, 0]], float)
     users, items = np.nonzero(ratings)
     data = Dataset.from_arrays(users, items, ratings[users, items], np.arange(len(users)))
-    lists = make(q, a).fit(data).recommend([0, 1], 2)
+    lists = make(q, a).fit(dressed(data, q, a)).recommend([0, 1], 2)
     assert not lists.valid[0].any() and (lists.items[0] == -1).all()
     assert lists.valid[1].all()
 
@@ -307,6 +336,8 @@ def test_it_beats_its_trivial_baseline_on_movielens(ml100k: Dataset, q: Question
     from keras_recs.evaluation import evaluate
     from keras_recs.evaluation.baselines import BiasRecommender, PopularityRecommender
 
+    if a.class_name in NO_FLOOR:
+        pytest.skip(NO_FLOOR[a.class_name])
     parts = split(ml100k, q.protocol, validation=True)  # the smaller training set is enough for a floor
     mine = evaluate(q.make(a).fit(parts.train), parts).metrics
     trivial = evaluate((BiasRecommender() if q.protocol == "P3" else PopularityRecommender()).fit(parts.train), parts)

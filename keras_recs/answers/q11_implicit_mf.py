@@ -1,0 +1,296 @@
+"""Question 11. Matrix factorisation, asked again: implicit feedback.
+
+A log of what people took holds no refusals. What is missing is not a rating of 0 but mostly "never came across it",
+so question 5's loss, over observed entries only, would be content with a model that always says yes. Two ways out.
+
+**Weighted least squares** (`ImplicitALSRecommender`). Every pair counts. The target is 1 where the user met the item
+and 0 elsewhere; the confidence in it is 1 everywhere, and more where something was observed:
+
+    J = Σ_{all u, i} c[u, i] (t[u, i] - x[u] · y[i])² + Σ_u λ[u] |x[u]|² + Σ_i λ[i] |y[i]|²
+    c[u, i] = 1 + α r[u, i],    t[u, i] = 1 if r[u, i] > 0 else 0
+
+With the items fixed, J falls apart into one ridge regression for each user, whose solution is in closed form:
+
+    (YᵀY + α Σ_{i of u} r y[i] y[i]ᵀ + λ[u] I) x[u] = Σ_{i of u} (1 + α r) y[i]
+
+The sum over all items, YᵀY, is the same for everybody; only what the user met is added to it.
+
+**Pairwise ranking** (`BPRRecommender`). Say only that what was met ranks above what was not: minimise
+-log σ(s[u, i] - s[u, j]) for i met and j sampled from the rest.
+
+Sources: Hu, Koren & Volinsky (2008), "Collaborative Filtering for Implicit Feedback Datasets"; Rendle et al. (2021),
+"Revisiting the Performance of iALS on Item Recommendation Benchmarks"; Takács, Pilászy & Tikk (2011), "Applications of
+the conjugate gradient method for implicit feedback collaborative filtering"; Rendle et al. (2009), "BPR: Bayesian
+Personalized Ranking from Implicit Feedback".
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers, ops
+from scipy import sparse
+
+from keras_recs.checks import one_of, real_number, whole_number
+from keras_recs.data.dataset import Dataset
+from keras_recs.factors import FactorRecommender
+from keras_recs.heart import heart
+from keras_recs.neural import RankingModel, RankingRecommender
+from keras_recs.progress import progress
+
+GATHERED_AT_ONCE = 1 << 19  # numbers in one block of gathered vectors: 2 MiB, which a processor's cache holds
+
+# --- weighted least squares --------------------------------------------------------------------------------------
+
+
+@heart("The weighted squared errors over all pairs plus the penalties, without a table of all pairs.")
+def objective(x: np.ndarray, y: np.ndarray, r: sparse.csr_array, alpha: float, x_reg: np.ndarray,
+              y_reg: np.ndarray) -> float:
+    """J. Pairs without an event are never listed: Σ_all (x[u] · y[i])² is the inner product of XᵀX and YᵀY.
+
+    Args:
+        x, y: factors, (n_users, n_factors) and (n_items, n_factors).
+        r: (n_users, n_items), what was observed.
+        x_reg, y_reg: λ of each user and item.
+
+    Memory: two vectors for each event.
+    """
+    users, items = r.tocoo().coords
+    score = np.einsum("nf,nf->n", x[users], y[items])  # (n_observed,)
+    errors = ((x.T @ x) * (y.T @ y)).sum() + ((1 + alpha * r.data) * (1 - score) ** 2 - score ** 2).sum()
+    return float(errors + x_reg @ (x ** 2).sum(axis=1) + y_reg @ (y ** 2).sum(axis=1))
+
+
+@heart("For each row, reg times its mean confidence over all columns to the power of exponent.")
+def penalties(r: sparse.csr_array, alpha: float, reg: float, exponent: float) -> np.ndarray:
+    """λ of each row of `r`: `reg`, scaled by how much the row weighs in J (after Rendle et al. 2021)."""
+    mean_confidence = 1 + alpha * np.asarray(r.sum(axis=1)) / r.shape[1]  # 1 without any event
+    return (reg * mean_confidence ** exponent).astype(np.float32)
+
+
+@heart("YᵀY once, diagonal in the basis of its eigenvectors; then each block's normal equations, solved from x.")
+def half_step(x: np.ndarray, y: np.ndarray, r: sparse.csr_array, alpha: float, reg: np.ndarray,
+              n_steps: int) -> np.ndarray:
+    """The `x` that minimises J for fixed `y`, each row on its own: (n_rows, n_factors).
+
+    Args:
+        x: where the solver starts.
+        reg: λ of each row.
+        n_steps: of the conjugate gradients.
+    """
+    shared, basis = np.linalg.eigh(y.T @ y)  # YᵀY = basis · diag(shared) · basisᵀ
+    x, y = x @ basis, y @ basis
+
+    def solve(rows: np.ndarray) -> None:
+        met, weight = gather(y, r, rows)  # (n_rows, n_met, n_factors), (n_rows, n_met)
+        confidence = np.where(weight > 0, 1 + alpha * weight, 0)
+        target = (confidence[:, None, :] @ met)[:, 0]  # (n_rows, n_factors)
+        diagonal = np.maximum(shared, 0) + reg[rows, None]  # (n_rows, n_factors)
+        x[rows] = conjugate_gradients(x[rows], met, alpha * weight, target, diagonal, n_steps)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # no two blocks share a row, and NumPy runs beside itself
+        list(pool.map(solve, blocks(np.diff(r.indptr), y.shape[1])))
+    return x @ basis.T
+
+
+@heart("For all rows at once: step along the direction, update the residual, divide it by the diagonal, turn.")
+def conjugate_gradients(x: np.ndarray, met: np.ndarray, extra: np.ndarray, target: np.ndarray, diagonal: np.ndarray,
+                        n_steps: int) -> np.ndarray:
+    """Solves (D + Zᵀ diag(extra) Z) x = target from `x`, each row with its own D and Z, preconditioned by D.
+
+    Divided by D, the matrix has eigenvalues between 1 and 1 + α max(r): what one row met cannot add up to more than
+    all there is. So a few steps are enough, however badly conditioned YᵀY is.
+
+    Args:
+        x, target, diagonal: (n_rows, n_factors).
+        met: Z, (n_rows, n_met, n_factors).
+        extra: α r, (n_rows, n_met); 0 in places that only fill up.
+    """
+    def times(p: np.ndarray) -> np.ndarray:
+        affinity = (met @ p[:, :, None])[:, :, 0]  # (n_rows, n_met)
+        return diagonal * p + ((extra * affinity)[:, None, :] @ met)[:, 0]  # (n_rows, n_factors)
+
+    def inner(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return np.einsum("rf,rf->r", a, b)[:, None]  # (n_rows, 1)
+
+    tiny = np.finfo(np.float32).tiny  # who has arrived divides 0 by this
+    residual = target - times(x)
+    direction = residual / diagonal
+    size = inner(residual, direction)
+    for _ in range(n_steps):
+        image = times(direction)
+        step = size / np.maximum(inner(direction, image), tiny)
+        x = x + step * direction
+        residual = residual - step * image
+        scaled = residual / diagonal
+        size, before = inner(residual, scaled), size
+        direction = scaled + size / np.maximum(before, tiny) * direction
+    return x
+
+
+def blocks(lengths: np.ndarray, n_factors: int) -> Iterator[np.ndarray]:
+    """Rows in blocks of similar length, so that little is gathered only to fill up; each block bounded in size."""
+    order = np.argsort(-lengths, kind="stable")
+    start = 0
+    while start < len(order):
+        size = max(1, GATHERED_AT_ONCE // (max(1, lengths[order[start]]) * n_factors))
+        yield order[start:start + size]
+        start += size
+
+
+def gather(y: np.ndarray, r: sparse.csr_array, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Vectors of what each row met, (n_rows, n_met, n_factors), and its r, (n_rows, n_met), 0 where a row is over."""
+    start, length = r.indptr[rows, None], np.diff(r.indptr)[rows, None]
+    slot = np.arange(max(1, length.max()))
+    place = np.minimum(start + slot, r.nnz - 1)
+    return y[r.indices[place]], np.where(slot < length, r.data[place], 0)
+
+
+class ImplicitALSRecommender(FactorRecommender):
+    """Weighted matrix factorisation of implicit feedback by alternating least squares.
+
+    Scores are meant to be 1 for what a user met and 0 for the rest.
+
+    Args:
+        n_factors: length of the vectors.
+        reg: λ, in events: a row with fewer is mostly penalty.
+        alpha: α, how much more an observed pair counts than another; 0 weighs all pairs alike.
+        n_iterations: each solves for all users, then for all items.
+        reg_exponent: λ of a row grows with its mean confidence to this power; 0 for one λ, 1 in proportion.
+        n_steps: steps of the conjugate gradients in each solve; they start from the solve before.
+        confidence: what r is: "binary" (met or not), "counts" (how often) or "ratings" (the latest).
+        seed: of the first item factors.
+
+    >>> from keras_recs.data import from_matrix
+    >>> data = from_matrix([[1, 1, 0], [1, 1, 0], [0, 1, 1], [1, 0, 0]])
+    >>> als = ImplicitALSRecommender(n_factors=2, reg=0.1).fit(data)
+    >>> als.recommend([3], k=1).items.tolist()
+    [[1]]
+    """
+
+    def __init__(self, n_factors: int = 192, reg: float = 10.0, alpha: float = 1.0, n_iterations: int = 15,
+                 reg_exponent: float = 1.0, n_steps: int = 3, confidence: str = "binary", seed: int = 0) -> None:
+        self.n_factors = whole_number("n_factors", n_factors)
+        self.reg = real_number("reg", reg, above=0.0)
+        self.alpha = real_number("alpha", alpha, least=0.0)
+        self.n_iterations = whole_number("n_iterations", n_iterations)
+        self.reg_exponent = real_number("reg_exponent", reg_exponent, least=0.0, most=1.0)
+        self.n_steps = whole_number("n_steps", n_steps)
+        self.confidence = one_of("confidence", confidence, ("binary", "counts", "ratings"))
+        self.seed = whole_number("seed", seed, least=0)
+
+    @heart("Small random item factors; then, in turn, all users for these items and all items for these users.")
+    def _fit(self, data: Dataset) -> None:
+        r = data.matrix(self.confidence)
+        if r.data.min() <= 0:
+            raise ValueError(f"confidence={self.confidence!r} needs values above 0, got {r.data.min():g}")
+        by_item = r.T.tocsr()
+        user_reg = penalties(r, self.alpha, self.reg, self.reg_exponent)
+        item_reg = penalties(by_item, self.alpha, self.reg, self.reg_exponent)
+        x = np.zeros((data.n_users, self.n_factors), np.float32)
+        y = np.random.default_rng(self.seed).standard_normal((data.n_items, self.n_factors), np.float32)
+        y *= 0.1 / self.n_factors ** 0.5
+        for _ in progress(range(self.n_iterations), description="alternating least squares"):
+            x = half_step(x, y, r, self.alpha, user_reg, self.n_steps)
+            y = half_step(y, x, by_item, self.alpha, item_reg, self.n_steps)
+        self.user_factors_, self.item_factors_ = x, y
+
+    @heart("The half step for one new row: what the user met, its own λ, from zero.")
+    def fold_in(self, items: Any) -> np.ndarray:
+        """The vector, (n_factors,), of somebody who was not there at `fit` and has met `items` (ids) once each.
+
+        Nothing else changes; `item_factors_ @ vector` are the scores. With r = 1 for each of the items.
+
+        Raises:
+            KeyError: an unknown item.
+        """
+        self._check_fitted()
+        columns = np.unique(self._item_ids.index("items", items))
+        n_items = len(self.item_factors_)
+        r = sparse.csr_array((np.ones(len(columns), np.float32), columns, [0, len(columns)]), shape=(1, n_items))
+        nobody = np.zeros((1, self.n_factors), np.float32)
+        return half_step(nobody, self.item_factors_, r, self.alpha,
+                         penalties(r, self.alpha, self.reg, self.reg_exponent), n_steps=50)[0]
+
+
+# --- pairwise ranking --------------------------------------------------------------------------------------------
+
+
+@keras.saving.register_keras_serializable(__name__)
+@heart("-log sigmoid of the positive's score minus each negative's, averaged over the row's negatives.")
+def bpr_loss(labels: Any, scores: Any) -> Any:
+    """(batch,) from labels and scores (batch, m): one 1 and m - 1 zeros in each row of labels."""
+    labels = ops.cast(labels, scores.dtype)
+    positive = ops.sum(labels * scores, axis=-1, keepdims=True)  # (batch, 1)
+    losses = ops.softplus(scores - positive)  # (batch, m); softplus(-d) = -log σ(d), and does not overflow
+    return ops.sum((1 - labels) * losses, axis=-1) / ops.sum(1 - labels, axis=-1)
+
+
+class BPRRecommender(RankingRecommender):
+    """Bayesian personalised ranking: score = p[u] · q[i] + b[i], learned from pairs of items.
+
+    Args:
+        n_factors: length of the vectors.
+        reg: L2 price of the vectors. The item bias is free: popularity is no accident of the sample.
+        n_negatives: items that the user has not met, drawn anew in each epoch, for each one met.
+        learning_rate: of Adam.
+        init_scale: standard deviation of the first vectors.
+        n_epochs, batch_size, seed: as the names say.
+
+    Attributes:
+        model_: the trained Keras model; inputs `user_id` (batch,) and `item_id` (batch, m), output (batch, m).
+        user_factors_, item_factors_, item_bias_: p, q, b.
+        history_: loss of each epoch.
+
+    >>> model = BPRRecommender(n_factors=4).build(n_users=10, n_items=20)
+    >>> model.predict({"user_id": np.array([3, 3]), "item_id": np.array([[0, 19], [1, 2]])}, verbose=0).shape
+    (2, 2)
+    """
+
+    def __init__(self, n_factors: int = 64, reg: float = 1e-5, n_negatives: int = 4, learning_rate: float = 0.02,
+                 init_scale: float = 0.1, n_epochs: int = 10, batch_size: int = 4096, seed: int = 0) -> None:
+        self.n_factors = whole_number("n_factors", n_factors)
+        self.reg = real_number("reg", reg, least=0.0)
+        self.n_negatives = whole_number("n_negatives", n_negatives)
+        self.learning_rate = real_number("learning_rate", learning_rate, above=0.0)
+        self.init_scale = real_number("init_scale", init_scale, above=0.0)
+        self.n_epochs = whole_number("n_epochs", n_epochs)
+        self.batch_size = whole_number("batch_size", batch_size)
+        self.seed = whole_number("seed", seed, least=0)
+
+    @heart("User and item vectors, an item bias from 0, a score for each of the m items; compiled with bpr_loss.")
+    def build(self, n_users: int, n_items: int) -> keras.Model:
+        """The compiled model: `fit({"user_id": u, "item_id": i}, labels)` works on its own.
+
+        Args:
+            n_users, n_items: sizes of the tables; ids are indices below them.
+        """
+        user_id = keras.Input((), dtype="int32", name="user_id")  # (batch,)
+        item_id = keras.Input((None,), dtype="int32", name="item_id")  # (batch, m)
+        p = self._table(n_users, "user")(user_id)  # (batch, n_factors)
+        q = self._table(n_items, "item")(item_id)  # (batch, m, n_factors)
+        bias = layers.Embedding(n_items, 1, embeddings_initializer="zeros", name="bias")(item_id)  # (batch, m, 1)
+        affinity = ops.matmul(q, ops.expand_dims(p, -1))  # (batch, m, 1)
+        scores = ops.squeeze(affinity + bias, -1)  # (batch, m)
+
+        model = RankingModel({"user_id": user_id, "item_id": item_id}, scores, name="bpr")
+        model.compile(optimizer=keras.optimizers.Adam(self.learning_rate), loss=bpr_loss)
+        return model
+
+    def _table(self, n: int, name: str) -> layers.Embedding:
+        return layers.Embedding(n, self.n_factors, name=name,
+                                embeddings_initializer=keras.initializers.RandomNormal(stddev=self.init_scale),
+                                embeddings_regularizer=keras.regularizers.L2(self.reg))
+
+    def _fit(self, data: Dataset) -> None:
+        super()._fit(data)
+        self.item_bias_ = self.model_.get_layer("bias").get_weights()[0][:, 0]
+        self.user_factors_[np.diff(data.seen.indptr) == 0] = 0  # never moved: random, and nobody's taste
+
+    def _vectors(self) -> tuple[np.ndarray, np.ndarray]:
+        return self.model_.get_layer("user").get_weights()[0], self.model_.get_layer("item").get_weights()[0]
