@@ -154,6 +154,15 @@ def truth() -> CinemaTruth:
     return load_cinema_truth()
 
 
+def random_crowd(n_users: int, n_items: int, least: float) -> Dataset:
+    """Ratings and times at random; the most popular item is met by 0.6 of the users, the last by `least`."""
+    rng = np.random.default_rng(5)
+    users, items = np.nonzero(rng.random((n_users, n_items)) < np.linspace(0.6, least, n_items))
+    order = rng.permutation(len(users))
+    return Dataset.from_arrays(users[order], items[order], rng.integers(1, 6, len(users)),
+                               rng.integers(0, 10 ** 6, len(users)))
+
+
 def checkerboard(n: int = 20) -> Dataset:
     """User u met every item of u's parity but item u: whoever learns from others must recommend item u."""
     users, items = np.nonzero((np.add.outer(np.arange(n), np.arange(n)) % 2 == 0) & ~np.eye(n, dtype=bool))

@@ -7,6 +7,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from conftest import random_crowd
 from scipy.spatial import distance
 
 from keras_recs import memory, neighbours
@@ -24,11 +25,7 @@ FOUR = ("cosine", "pearson", "jaccard", "euclidean")
 @pytest.fixture(scope="module")
 def crowd() -> Dataset:
     """40 users, 30 items, ratings, times, popularity falling with the item's number."""
-    rng = np.random.default_rng(5)
-    users, items = np.nonzero(rng.random((40, 30)) < np.linspace(0.6, 0.1, 30))
-    order = rng.permutation(len(users))
-    return Dataset.from_arrays(users[order], items[order], rng.integers(1, 6, len(users)),
-                               rng.integers(0, 10 ** 6, len(users)))
+    return random_crowd(40, 30, 0.1)
 
 
 def everyone(answer: ModuleType, data: Dataset, similarity: str = "cosine", **settings: object) -> np.ndarray:

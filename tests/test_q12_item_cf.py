@@ -6,6 +6,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from conftest import random_crowd
 from scipy import sparse, spatial
 
 from keras_recs import memory, neighbours
@@ -21,11 +22,7 @@ HAND = np.array([[1, 1, 0, 0],
 @pytest.fixture(scope="module")
 def crowd() -> Dataset:
     """80 users, 30 items, ratings, times, popularity falling with the item's number."""
-    rng = np.random.default_rng(5)
-    users, items = np.nonzero(rng.random((80, 30)) < np.linspace(0.6, 0.05, 30))
-    order = rng.permutation(len(users))
-    return Dataset.from_arrays(users[order], items[order], rng.integers(1, 6, len(users)),
-                               rng.integers(0, 10 ** 6, len(users)))
+    return random_crowd(80, 30, 0.05)
 
 
 def dense(weights: np.ndarray | sparse.csr_array) -> np.ndarray:
