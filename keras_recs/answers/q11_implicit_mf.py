@@ -35,6 +35,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 from scipy import sparse
+from threadpoolctl import threadpool_limits
 
 from keras_recs.checks import one_of, real_number, whole_number
 from keras_recs.data.dataset import Dataset
@@ -195,9 +196,10 @@ class ImplicitALSRecommender(FactorRecommender):
         x = np.zeros((data.n_users, self.n_factors), np.float32)
         y = np.random.default_rng(self.seed).standard_normal((data.n_items, self.n_factors), np.float32)
         y *= 0.1 / self.n_factors ** 0.5
-        for _ in progress(range(self.n_iterations), description="alternating least squares"):
-            x = half_step(x, y, r, self.alpha, user_reg, self.n_steps)
-            y = half_step(y, x, by_item, self.alpha, item_reg, self.n_steps)
+        with threadpool_limits(1, "blas"):  # its own threads would be in the way of those of `half_step`
+            for _ in progress(range(self.n_iterations), description="alternating least squares"):
+                x = half_step(x, y, r, self.alpha, user_reg, self.n_steps)
+                y = half_step(y, x, by_item, self.alpha, item_reg, self.n_steps)
         self.user_factors_, self.item_factors_ = x, y
 
     @heart("The half step for one new row: what the user met, its own λ, from zero.")
