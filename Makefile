@@ -32,8 +32,9 @@ lint: $(VENV)/installed-test   ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-fixtures: $(VENV)/installed-test   ## rebuild the data set cinema from its catalogue
+fixtures: $(VENV)/installed-test   ## rebuild the data set cinema from its catalogue, and its word vectors
 	$(BIN)/python fixtures/generate.py
+	$(BIN)/python fixtures/words.py
 
 errata: $(VENV)/installed-test   ## rewrite ERRATA.md from the lists of defects
 	$(BIN)/python -m keras_recs.practice.errata > ERRATA.md

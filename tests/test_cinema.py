@@ -60,7 +60,8 @@ def test_licence_note_counts_right(cinema: Dataset, shown: Dataset) -> None:
     rows = {name: count for name, count in re.findall(r"\| `([\w.]+)` \| ([\d,]+)", note)}
     expected = {"films.jsonl": cinema.n_items, "users.jsonl": cinema.n_users, "interactions.csv": len(cinema),
                 "impressions.npz": len(shown) // 10, "reviews.jsonl": 2000, "posters.npz": cinema.n_items,
-                "knowledge.tsv": len(cinema.knowledge)}
+                "knowledge.tsv": len(cinema.knowledge),
+                "word_vectors.txt": len((FIXTURES / "word_vectors.txt").read_text(encoding="utf8").splitlines()) - 1}
     assert rows == {name: f"{count:,}" for name, count in expected.items()}
 
 

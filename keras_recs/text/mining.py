@@ -41,6 +41,7 @@ PIECES = re.compile(rf"(?:(?![的了是我你他她它们在和与也都就很�
 ORDERS = re.compile(r"\b(ignore|disregard|forget)\b.{0,40}\b(above|previous|instructions?|rules|history)\b|"
                     r"\b(system|assistant|user)\s*[:：]|<\|.*?\|>|\bas an ai\b|"
                     r"(^|\b(always|must|only|please|and|just) )(recommend|rank|answer with) (only )?this\b|"
+                    r"\b(always|must) recommend\b|"
                     r"(忽略|无视|忘记).{0,12}(以上|上面|之前|指令|历史)|(只|必须|一定要?)推荐(这|本)", re.IGNORECASE)
 
 
