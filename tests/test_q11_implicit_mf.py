@@ -271,8 +271,7 @@ def test_what_was_met_ranks_above_what_was_not(bpr: Any, tastes: tuple) -> None:
 @pytest.mark.parametrize("name", ["ALS", "BPR"])
 def test_it_ranks_beyond_popularity(answer: ModuleType, request: pytest.FixtureRequest, tastes: tuple,
                                     name: str) -> None:
-    """Of two equally popular items, the one hidden from the user's own taste ranks first: popularity would toss a
-    coin."""
+    """Of two equally popular items, the one of the user's own taste ranks first: popularity would toss a coin."""
     data, users, items = tastes
     fitted = answer.ImplicitALSRecommender(n_factors=4).fit(data) if name == "ALS" else request.getfixturevalue("bpr")
     scores = fitted.score(data.user_ids.ids)

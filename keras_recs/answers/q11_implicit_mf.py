@@ -35,7 +35,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 from scipy import sparse
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from keras_recs.checks import one_of, real_number, whole_number
 from keras_recs.data.dataset import Dataset
@@ -45,6 +45,7 @@ from keras_recs.neural import RankingModel, RankingRecommender
 from keras_recs.progress import progress
 
 GATHERED_AT_ONCE = 1 << 19  # numbers in one block of gathered vectors: 2 MiB, which a processor's cache holds
+THREADS = ThreadpoolController()
 
 # --- weighted least squares --------------------------------------------------------------------------------------
 
@@ -75,6 +76,7 @@ def penalties(r: sparse.csr_array, alpha: float, reg: float, exponent: float) ->
 
 
 @heart("YᵀY once, diagonal in the basis of its eigenvectors; then each block's normal equations, solved from x.")
+@THREADS.wrap(limits=1, user_api="blas")  # its own threads would be in the way of ours
 def half_step(x: np.ndarray, y: np.ndarray, r: sparse.csr_array, alpha: float, reg: np.ndarray,
               n_steps: int) -> np.ndarray:
     """The `x` that minimises J for fixed `y`, each row on its own: (n_rows, n_factors).
@@ -196,10 +198,9 @@ class ImplicitALSRecommender(FactorRecommender):
         x = np.zeros((data.n_users, self.n_factors), np.float32)
         y = np.random.default_rng(self.seed).standard_normal((data.n_items, self.n_factors), np.float32)
         y *= 0.1 / self.n_factors ** 0.5
-        with threadpool_limits(1, "blas"):  # its own threads would be in the way of those of `half_step`
-            for _ in progress(range(self.n_iterations), description="alternating least squares"):
-                x = half_step(x, y, r, self.alpha, user_reg, self.n_steps)
-                y = half_step(y, x, by_item, self.alpha, item_reg, self.n_steps)
+        for _ in progress(range(self.n_iterations), description="alternating least squares"):
+            x = half_step(x, y, r, self.alpha, user_reg, self.n_steps)
+            y = half_step(y, x, by_item, self.alpha, item_reg, self.n_steps)
         self.user_factors_, self.item_factors_ = x, y
 
     @heart("The half step for one new row: what the user met, its own λ, from zero.")
