@@ -9,11 +9,11 @@ with 3 when there is none. Nothing of keras_recs is imported here.
 from __future__ import annotations
 
 import os
-import resource
 import sys
 import time
 from collections.abc import Callable, Iterator
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "2")
@@ -162,7 +162,6 @@ def cornac_models(protocol: str, split: Any) -> Iterator[Model]:
 def recbole_models(protocol: str, split: Any) -> Iterator[Model]:
     """The settings are tuned on the validation slice."""
     import tempfile
-    from pathlib import Path
 
     import torch
     from recbole.config import Config
@@ -226,7 +225,7 @@ def main(library: str, protocol: str, split_file: str, out_file: str, repeats: i
         start = time.perf_counter()
         scores = values(model)
         scorings.append(time.perf_counter() - start)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2 ** 10  # KiB on Linux
+    peak = int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) / 2 ** 10  # KiB on Linux
     np.savez(out_file, name=name, values=scores, fit_s=min(fits), score_s=min(scorings), peak_mib=peak)
 
 

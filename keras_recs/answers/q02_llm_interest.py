@@ -1,0 +1,299 @@
+"""Question 2. What is a large language model, and what does it do for recommendation?
+
+A language model gives every next token a probability, and is trained to be surprised as little as possible:
+
+    p(x_1 … x_T) = ∏ p(x_t | x_1 … x_{t-1}),    loss = -1/T Σ log p(x_t | x_1 … x_{t-1})
+
+Inside, each token looks at the others by attention, softmax(Q Kᵀ / √d) V (Vaswani et al. 2017). A decoder (GPT,
+Radford et al. 2018) looks to the left only, so it can write and score text. An encoder (BERT, Devlin et al. 2019)
+looks both ways, so it can read but not write. They do different jobs, and a text's one vector is pooled differently.
+
+For interests, the job is to read: (1) mine the text: clean, sentences, language, keyphrases; (2) understand it: an
+interest tag is likely as its description is near the sentence, softmax(s · (cos - mean cos)); (3) learn from it: the
+vector and the tags of a text are features of a two-tower model. For user u and item i, with frozen features f, g,
+
+    score[u, i] = (A f[u] + p[u]) · (B g[i] + q[i]) + b[i]
+
+A and B serve everybody; p and q, what ids add, are dropped at random in training (Volkovs et al. 2017, "DropoutNet"),
+so a user without a history, whose p is zero, is ranked from the text alone. Who says nothing gets b: popularity.
+
+Also: Grootendorst (2020), "KeyBERT"; Carbonell & Goldstein (1998), MMR; Zhao et al. (2021), "Calibrate Before Use".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers, ops
+from scipy import sparse
+from scipy.special import log_softmax, softmax
+
+from keras_recs.checks import one_of, real_number, whole_number
+from keras_recs.data.dataset import Dataset
+from keras_recs.heart import heart
+from keras_recs.neural import RankingModel, RankingRecommender
+from keras_recs.text import ENCODERS, TextEncoder, load_encoder
+from keras_recs.text.mining import HAN, ORDERS, TAGS, Mined, clean, phrases
+
+# --- what a language model is --------------------------------------------------------------------------------
+
+
+@heart("softmax(Q Kᵀ / √d) V, without weight on padding and, where causal, without weight on what follows.")
+def attention(query: np.ndarray, key: np.ndarray, value: np.ndarray, mask: np.ndarray, *, causal: bool) -> np.ndarray:
+    """One head: every token becomes a mean of the values that it looks at; all (batch, t, d).
+
+    `mask` (batch, t) is 1 on tokens and 0 on padding. A decoder is `causal`: it looks at itself and to the left.
+    """
+    scores = query @ key.swapaxes(1, 2) / np.sqrt(query.shape[-1])  # (batch, t, t)
+    visible = np.broadcast_to(mask[:, None, :] > 0, scores.shape)
+    if causal:
+        visible = visible & np.tri(scores.shape[1], dtype=bool)
+    return softmax(np.where(visible, scores, -1e9), axis=-1) @ value
+
+
+@heart("An encoder's mean over the tokens, padding left out; a decoder's last token, the only one that has read all.")
+def pool(states: np.ndarray, mask: np.ndarray, kind: str) -> np.ndarray:
+    """One vector per text from its tokens' states: (batch, t, d) -> (batch, d); padding is at the right end.
+
+    `mask` (batch, t) is 1 on tokens and 0 on padding; `kind` is "encoder" or "decoder".
+    """
+    if one_of("kind", kind, ("encoder", "decoder")) == "encoder":
+        return (states * mask[:, :, None]).sum(axis=1) / np.maximum(mask.sum(axis=1), 1)[:, None]
+    last = np.maximum(mask.sum(axis=1).astype(int) - 1, 0)  # (batch,)
+    return states[np.arange(len(states)), last]
+
+
+@heart("The mean of -log p of each token but the first, read off the logits one place before it.")
+def next_token_loss(logits: np.ndarray, ids: np.ndarray) -> float:
+    """Nats per token: (t, vocabulary), (t,) -> a number; log(vocabulary) for a model that knows nothing."""
+    log_p = log_softmax(logits[:-1], axis=-1)  # (t - 1, vocabulary): what place t says is about place t + 1
+    return float(-log_p[np.arange(len(ids) - 1), ids[1:]].mean())
+
+
+# --- 1. text mining ------------------------------------------------------------------------------------------
+
+
+@heart("The cleaned text, cut after the marks that end a sentence in English and in Chinese; none without a letter.")
+def sentences(text: str) -> list[str]:
+    """The sentences of a raw text.
+
+    >>> sentences("<b>Ghosts!</b> I watch at night. 鬼魂。我喜欢夜里看。")
+    ['Ghosts!', 'I watch at night.', '鬼魂。', '我喜欢夜里看。']
+    """
+    parts = re.split(r"(?<=[.!?…])\s+|(?<=[。！？；])\s*", clean(text))
+    return [part for part in parts if re.search(r"\w", part)]
+
+
+@heart("By script: the share of Han characters among those and Latin words; mixed where neither is below a tenth.")
+def language(text: str) -> str:
+    """"en", "zh", "mixed", or "" where there are no letters. A Han character counts like a word.
+
+    >>> [language(text) for text in ("ghosts", "鬼魂", "I love 武侠片 and 鬼片", "…")]
+    ['en', 'zh', 'mixed', '']
+    """
+    han, words = len(re.findall(f"[{HAN}]", text)), len(re.findall(r"[A-Za-zÀ-ɏ]+", text))
+    if not han + words:
+        return ""
+    share = han / (han + words)
+    return "en" if share < 0.1 else "zh" if share > 0.9 else "mixed"
+
+
+@heart("Greedily: the candidate with the best (1 - diversity) · relevance - diversity · likeness to what is chosen.")
+def mmr(relevance: np.ndarray, likeness: np.ndarray, n: int, diversity: float) -> list[int]:
+    """Maximal marginal relevance: up to `n` places of (m,) relevance, unlike each other by (m, m) likeness.
+
+    >>> mmr(np.array([0.9, 0.8, 0.5]), np.array([[1, 0.9, 0], [0.9, 1, 0], [0, 0, 1]]), 2, 0.5)
+    [0, 2]
+    """
+    chosen: list[int] = []
+    while len(chosen) < min(n, len(relevance)):
+        near = likeness[:, chosen].max(axis=1) if chosen else np.zeros(len(relevance))
+        gain = (1 - diversity) * relevance - diversity * near
+        gain[chosen] = -np.inf
+        chosen.append(int(gain.argmax()))
+    return chosen
+
+
+def mine(texts: Sequence[str], encoder: TextEncoder | None = None, *, n_phrases: int = 5,
+         diversity: float = 0.3) -> list[Mined]:
+    """Sentences, language and, with an encoder, the up to `n_phrases` phrases nearest to the whole text.
+
+    Texts are untrusted: sentences that give a model orders are set aside. `diversity` is that of `mmr`.
+    """
+    mined = []
+    for text in texts:
+        parts = sentences(text)
+        kept = tuple(part for part in parts if not ORDERS.search(part))
+        mined.append(Mined(kept, language(" ".join(kept)), refused=tuple(x for x in parts if ORDERS.search(x))))
+    if encoder is None:
+        return mined
+    documents = encoder.encode([text.text for text in mined])  # (n, d)
+    found = []
+    for known, document in zip(mined, documents, strict=True):
+        names = list(dict.fromkeys(phrase for sentence in known.sentences for phrase in phrases(sentence)))
+        vectors = encoder.encode(names)  # (m, d)
+        best = mmr(vectors @ document, vectors @ vectors.T, n_phrases, diversity)
+        found.append(replace(known, keyphrases=tuple(names[i] for i in best)))
+    return found
+
+
+# --- 2. semantic analysis ------------------------------------------------------------------------------------
+
+
+def tag_vectors(encoder: TextEncoder) -> np.ndarray:
+    """(tags, d) unit rows: the mean of a description in both languages."""
+    both = encoder.encode([text for pair in TAGS.values() for text in pair]).reshape(len(TAGS), 2, -1).sum(axis=1)
+    return both / np.maximum(np.linalg.norm(both, axis=1, keepdims=True), 1e-9)
+
+
+@heart("Softmax over the tags of sharpness times cosine, each tag's usual cosine taken off first.")
+def tag_probabilities(vectors: np.ndarray, tags: np.ndarray, usual: np.ndarray, sharpness: float) -> np.ndarray:
+    """How likely each text is about each tag: (n, d), (tags, d) unit rows -> (n, tags), rows sum to 1.
+
+    `usual` (tags,) is the mean cosine over many texts: a tag that is near everything says nothing by being near.
+    Cosines differ by a few hundredths; `sharpness` makes them differ as probabilities.
+    """
+    return softmax(sharpness * (vectors @ tags.T - usual), axis=-1)
+
+
+# --- 3. features into an interest model ----------------------------------------------------------------------
+
+
+@keras.saving.register_keras_serializable(__name__)
+class TextTower(layers.Layer):
+    """W f[i] + e[i] for ids i: frozen features f of the texts through one matrix W, and what the id itself adds.
+
+    Args:
+        n, n_features, dim: f is (n, n_features), W (n_features, dim), e (n, dim).
+        dropout, id_dropout: share of the columns of f, and of the rows of e, left out in a step of training.
+        reg: L2 price of W and of e.
+    """
+
+    def __init__(self, n: int, n_features: int, dim: int, dropout: float, id_dropout: float, reg: float,
+                 **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.config = dict(n=n, n_features=n_features, dim=dim, dropout=dropout, id_dropout=id_dropout, reg=reg)
+        price = keras.regularizers.L2(reg)
+        self.features = self.add_weight(name="features", shape=(n, n_features), initializer="zeros", trainable=False)
+        self.matrix = self.add_weight(name="matrix", shape=(n_features, dim), regularizer=price)
+        self.own = self.add_weight(name="own", shape=(n, dim), initializer="zeros", regularizer=price)
+        self.drop_features = layers.Dropout(dropout, noise_shape=(1, n_features))
+        self.drop_ids = layers.Dropout(id_dropout)
+
+    @heart("The text's features through the matrix, plus the id's own vector, which training drops for whole rows.")
+    def call(self, ids: Any, training: bool = False) -> Any:
+        """(…) ids -> (…, dim). The whole table goes through W once: a batch meets every item many times."""
+        text = self.drop_features(self.features, training=training) @ self.matrix  # (n, dim)
+        kept = self.drop_ids(ops.ones((self.config["n"], 1)), training=training) > 0  # (n, 1)
+        return ops.take(text + ops.where(kept, self.own, 0.0), ids, axis=0)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), **self.config}
+
+
+class LLMInterestModel(RankingRecommender):
+    """Interests read from texts by an encoder, and a two-tower model that learns what they are worth.
+
+    Args:
+        encoder: "use-multilingual" (English, Chinese and more), "minilm" (English), "smollm2", or "tfidf" (no model).
+        fallback: whether "tfidf" takes over where the encoder cannot be had; `encoder_` then says so.
+        sharpness: see `tag_probabilities`.
+        dim, dropout: length of the towers' vectors; share of the text features left out in training.
+        id_dropout: share of users and items, anew in every step, that must do with their texts.
+        reg, n_negatives: L2 price of the towers; negatives for each positive, the loss is the softmax over both.
+        learning_rate, n_epochs, batch_size, seed: as the names say; Adam.
+
+    Attributes:
+        encoder_: what read the texts, in words.
+        user_tags_, item_tags_: (n_users, tags) and (n_items, tags) probabilities, in the order of `TAGS`.
+        model_: the trained Keras model; inputs `user_id` (batch,) and `item_id` (batch, m), output (batch, m). It holds
+            the features of all texts: serving needs no encoder.
+        history_: loss of each epoch.
+
+    >>> model = LLMInterestModel(dim=4).build(n_users=10, n_items=20, n_features=6)
+    >>> model.predict({"user_id": np.array([3, 3]), "item_id": np.array([[0, 19], [5, 6]])}, verbose=0).shape
+    (2, 2)
+    """
+
+    requires = ("texts", "user_texts")
+
+    def __init__(self, encoder: str = "use-multilingual", fallback: bool = True, sharpness: float = 30.0, dim: int = 32,
+                 dropout: float = 0.3, id_dropout: float = 0.5, reg: float = 1e-5, n_negatives: int = 20,
+                 learning_rate: float = 0.003, n_epochs: int = 20, batch_size: int = 1024, seed: int = 0) -> None:
+        self.encoder = one_of("encoder", encoder, ENCODERS)
+        self.fallback = bool(fallback)
+        self.sharpness = real_number("sharpness", sharpness, above=0.0)
+        self.dim = whole_number("dim", dim)
+        self.dropout = real_number("dropout", dropout, least=0.0, most=0.9)
+        self.id_dropout = real_number("id_dropout", id_dropout, least=0.0, most=0.9)
+        self.reg = real_number("reg", reg, least=0.0)
+        self.n_negatives = whole_number("n_negatives", n_negatives)
+        self.learning_rate = real_number("learning_rate", learning_rate, above=0.0)
+        self.n_epochs = whole_number("n_epochs", n_epochs)
+        self.batch_size = whole_number("batch_size", batch_size)
+        self.seed = whole_number("seed", seed, least=0)
+
+    def interests(self, users: Any, n: int = 3) -> list[list[tuple[str, float]]]:
+        """The `n` likeliest tags of each of `users` (ids), with their probabilities."""
+        self._check_fitted()
+        rows = self.user_tags_[self._user_ids.index("users", users)]
+        return [[(list(TAGS)[t], float(row[t])) for t in np.argsort(-row, kind="stable")[:n]] for row in rows]
+
+    @heart("A text's vector beside its sentences' mean tag probabilities, less what they are of nothing; blank: zero.")
+    def _features(self, mined: list[Mined], encoder: TextEncoder) -> tuple[np.ndarray, np.ndarray]:
+        """(n, d + tags) features and (n, tags) probabilities."""
+        tags, spoken = tag_vectors(encoder), encoder.encode([x for text in mined for x in text.sentences])  # (s, d)
+        count = np.array([len(text.sentences) for text in mined])
+        mean = sparse.csr_array((np.repeat(1 / np.maximum(count, 1), count), np.arange(len(spoken)),
+                                 np.r_[0, count.cumsum()]), (len(count), len(spoken)))  # from sentences to texts
+        usual = spoken.sum(axis=0) / max(1, len(spoken)) @ tags.T  # (tags,)
+        shares = mean @ (tag_probabilities(spoken, tags, usual, self.sharpness) - 1 / len(TAGS))  # (n, tags)
+        vectors = encoder.encode([text.text for text in mined])  # (n, d)
+        return np.hstack([vectors, shares]).astype(np.float32), (shares + 1 / len(TAGS)).astype(np.float32)
+
+    def _read(self, data: Dataset) -> tuple[np.ndarray, np.ndarray]:
+        """Features of users and of items; sets `encoder_` and the tags."""
+        films, people = data.item_features, data.user_features
+        assert films is not None and films.texts is not None and people is not None and people.texts is not None
+        titles, genres = films.titles or [""] * data.n_items, films.genres or [()] * data.n_items
+        items = mine([f"{title}. {', '.join(names)}. {text}"
+                      for title, names, text in zip(titles, genres, films.texts, strict=True)])
+        users = mine(people.texts)
+        encoder = load_encoder(self.encoder, fallback=self.fallback)
+        encoder.fit([text.text for text in [*items, *users]] + [text for pair in TAGS.values() for text in pair])
+        self.encoder_ = f"{encoder.name}: {encoder.description}"
+        item_features, self.item_tags_ = self._features(items, encoder)
+        user_features, self.user_tags_ = self._features(users, encoder)
+        return user_features, item_features
+
+    @heart("Two towers and an item bias: (batch,) users against (batch, m) items, softmax cross-entropy of the row.")
+    def build(self, n_users: int, n_items: int, n_features: int = 512 + len(TAGS)) -> keras.Model:
+        """The compiled model: `fit({"user_id": u, "item_id": i}, labels)`, the label 1 at the item that was met."""
+        user_id = keras.Input((), dtype="int32", name="user_id")  # (batch,)
+        item_id = keras.Input((None,), dtype="int32", name="item_id")  # (batch, m)
+        settings = (n_features, self.dim, self.dropout, self.id_dropout, self.reg)
+        user = TextTower(n_users, *settings, name="user_tower")(user_id)  # (batch, dim)
+        item = TextTower(n_items, *settings, name="item_tower")(item_id)  # (batch, m, dim)
+        bias = layers.Embedding(n_items, 1, embeddings_initializer="zeros", name="item_bias")(item_id)  # (batch, m, 1)
+        score = ops.sum(user[:, None, :] * item, axis=-1) + ops.squeeze(bias, axis=-1)  # (batch, m)
+        model = RankingModel({"user_id": user_id, "item_id": item_id}, score, name="llm_interest")
+        model.compile(keras.optimizers.Adam(self.learning_rate), keras.losses.CategoricalCrossentropy(from_logits=True))
+        return model
+
+    def _build(self, data: Dataset) -> keras.Model:
+        user_features, item_features = self._read(data)
+        model = self.build(data.n_users, data.n_items, user_features.shape[1])
+        for name, features in (("user_tower", user_features), ("item_tower", item_features)):
+            model.get_layer(name).features.assign(features)
+        return model
+
+    def _vectors(self) -> tuple[np.ndarray, np.ndarray]:
+        self.item_bias_ = self.model_.get_layer("item_bias").get_weights()[0][:, 0]
+        users, items = (np.asarray(self.model_.get_layer(name)(np.arange(n)), np.float32) for name, n in (
+            ("user_tower", len(self.user_ids_)), ("item_tower", len(self.item_ids_))))
+        return users, items
