@@ -94,6 +94,8 @@ def run(number: Question, dataset: str, wanted: str | None, users: int, k: int, 
     parts = split(data, q.protocol)
     results: list[dict[str, Any]] = []
     for answer in chosen:
+        if lacking := _lacking(q, answer, data):
+            raise click.UsageError(f"{answer.name} needs {', '.join(lacking)}, which {dataset} does not have")
         recommender = q.make(answer)
         start = time.perf_counter()
         recommender.fit(parts.train)
@@ -143,8 +145,15 @@ def leaderboard(dataset: str, protocol: str, wanted: list[Question] | None, file
         chosen = [q for q in chosen if q.protocol == "P3"]
         if wanted and unfit:
             click.echo(f"left out, because they do not predict ratings: {', '.join(unfit)}", err=True)
-    entries = [(q.number, answer.name, partial(q.make, answer)) for q in chosen for answer in q.answers]
-    rows = measure(entries, _load(dataset), protocol)
+    data = _load(dataset)
+    entries = []
+    for q in chosen:
+        for answer in q.answers:
+            if lacking := _lacking(q, answer, data):
+                click.echo(f"left out, because {dataset} has no {', '.join(lacking)}: {answer.name}", err=True)
+            else:
+                entries.append((q.number, answer.name, partial(q.make, answer)))
+    rows = measure(entries, data, protocol)
     if file is not None:
         text = json.dumps([row.as_dict() for row in rows], indent=1, ensure_ascii=False)
         if str(file) == "-":
@@ -209,6 +218,11 @@ def devices(as_json: bool) -> None:
     out.add_row("training uses", report.strategy)
     out.add_row("precision", report.precision)
     console().print(out)
+
+
+def _lacking(q: Question, answer: Answer, data: Dataset) -> list[str]:
+    """What an answer needs and the data set does not have."""
+    return [needed for needed in q.load(answer).requires if not data.has(needed)]
 
 
 def _chosen(q: Question, wanted: str | None) -> list[Answer]:

@@ -97,6 +97,15 @@ def test_the_default_leaderboard_of_ratings_has_the_answers_that_predict_ratings
     assert all("rmse" in row["metrics"] for row in rows)
 
 
+def test_an_answer_whose_texts_are_lacking_is_left_out_or_refused_in_one_line(run, monkeypatch) -> None:
+    monkeypatch.setattr(cli, "_load", lambda *a: checkerboard())
+    code, out, err = run("leaderboard", "--dataset", "ml-100k", "--questions", "2,12", "--json", "-")
+    assert code == 0 and {row["question"] for row in json.loads(out)} == {None, 12}
+    assert err == "left out, because ml-100k has no texts, user_texts: LLM interest model\n"
+    code, out, err = run("run", "2", "--dataset", "ml-100k")
+    assert code == 2 and "LLM interest model needs texts, user_texts, which ml-100k does not have" in err
+
+
 def test_devices_says_what_was_found(run) -> None:
     code, out, _ = run("devices")
     assert code == 0 and "training uses" in out
