@@ -198,3 +198,11 @@ def test_movielens_bar(answer: ModuleType, ml100k: Dataset) -> None:
 
     parts = split(ml100k, "P1")
     assert evaluate(answer.DeepLearningRecommender().fit(parts.train), parts).metrics["ndcg@10"] >= 0.18
+
+
+@pytest.mark.parametrize(("name", "bad"), [("dropout", -0.1), ("dropout", 0.95), ("embedding_reg", -0.1),
+                                           ("learning_rate", -0.1), ("seed", -1)])
+def test_hyperparameters_have_limits(answer: ModuleType, name: str, bad: float) -> None:
+    """A share outside its range, a negative price, rate or seed is refused by its name."""
+    with pytest.raises(ValueError, match=name):
+        answer.DeepLearningRecommender(**{name: bad})
