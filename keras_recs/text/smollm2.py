@@ -21,7 +21,6 @@ from keras_recs.text.gguf_file import read_decoder
 #: Tokens that a long text is read by, so that scores of all pairs of tokens are never in memory together; and rows of
 #: logits at once, each of which is 49,152 floats.
 ROWS_AT_ONCE = 512
-SYSTEM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"  # what it was trained with
 
 
 class SmolLM2:
@@ -31,11 +30,12 @@ class SmolLM2:
 
     Attributes:
         decoder: the Keras model.  tokenizer: byte-level BPE.
+        system: the system prompt that it was trained with.
         context: the longest text that it was trained on, prompt and continuation together.
     """
 
     def __init__(self) -> None:
-        self.decoder, self.tokenizer = read_decoder(fetch("smollm2") / "SmolLM2-135M-Instruct.Q4_1.gguf")
+        self.decoder, self.tokenizer, self.system = read_decoder(fetch("smollm2") / "SmolLM2-135M-Instruct.Q4_1.gguf")
         self.context = self.decoder.config.context
         self._start, self._end = (self.tokenizer.token_to_id(mark) for mark in ("<|im_start|>", "<|im_end|>"))
         decoder, config = self.decoder, self.decoder.config
@@ -62,12 +62,16 @@ class SmolLM2:
         """The text of ids, without control tokens."""
         return self.tokenizer.decode([int(i) for i in ids], skip_special_tokens=True)
 
-    def chat(self, user: str, *, system: str = SYSTEM) -> list[int]:
-        """The ids of a conversation up to where the assistant answers: a prompt for `generate` and `loglikelihood`."""
+    def chat(self, user: str, *, system: str | None = None) -> list[int]:
+        """The ids of a conversation up to where the assistant answers: a prompt for `generate` and `loglikelihood`.
+
+        `system` is by default the one that it was trained with.
+        """
         def turn(role: str, said: str) -> list[int]:
             return [self._start, *self.tokens(f"{role}\n{said}"), self._end, *self.tokens("\n")]
 
-        return [*turn("system", system), *turn("user", user), self._start, *self.tokens("assistant\n")]
+        first = turn("system", self.system if system is None else system)
+        return [*first, *turn("user", user), self._start, *self.tokens("assistant\n")]
 
     def _prompt(self, name: str, prompt: str | Sequence[int]) -> list[int]:
         ids = self.tokens(prompt) if isinstance(prompt, str) else [int(i) for i in prompt]
