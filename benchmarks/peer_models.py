@@ -19,6 +19,7 @@ from typing import Any
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "2")
 
 import numpy as np
+from peak import peak_mib
 
 Model = tuple[str, Callable[[], Any], Callable[[Any], np.ndarray]]  # name, fit, scores or predictions
 
@@ -225,8 +226,7 @@ def main(library: str, protocol: str, split_file: str, out_file: str, repeats: i
         start = time.perf_counter()
         scores = values(model)
         scorings.append(time.perf_counter() - start)
-    peak = int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) / 2 ** 10  # KiB on Linux
-    np.savez(out_file, name=name, values=scores, fit_s=min(fits), score_s=min(scorings), peak_mib=peak)
+    np.savez(out_file, name=name, values=scores, fit_s=min(fits), score_s=min(scorings), peak_mib=peak_mib())
 
 
 if __name__ == "__main__":

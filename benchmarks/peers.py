@@ -28,6 +28,7 @@ from pathlib import Path
 
 import numpy as np
 import readme
+from peak import peak_mib
 
 import keras_recs
 from keras_recs.data import Dataset, Split
@@ -122,12 +123,6 @@ def measure(number: int, index: int, repeats: int) -> dict:
             break
     return row(f"keras_recs q{number:02d}: {q.answers[index].name}", q.protocol, evaluate(recommender, parts),
                min(fits), parts.train.n_users / min(servings), peak_mib())
-
-
-def peak_mib() -> float:
-    """The most memory that this process has held. (`ru_maxrss` would count what its parent held before it.)"""
-    status = Path("/proc/self/status").read_text()
-    return int(status.split("VmHWM:")[1].split()[0]) / 2 ** 10
 
 
 def row(name: str, protocol: str, found: Evaluation, fit_s: float, users_per_s: float, peak_mib: float) -> dict:

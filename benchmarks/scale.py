@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from peak import peak_mib
 
 HERE = Path(__file__).resolve().parent
 BENCH = HERE.parent / "build" / "bench"
@@ -123,8 +124,7 @@ def main() -> None:
     asked = parser.parse_args()
     if asked.one:
         found = (run_peer if asked.one in PEERS else run_ours)(asked.one, asked.data)
-        peak = int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) / 2 ** 20  # KiB on Linux
-        print(json.dumps({"model": asked.one, **found, "peak_gib": peak}))
+        print(json.dumps({"model": asked.one, **found, "peak_gib": peak_mib() / 2 ** 10}))
         return
     import readme
     from synthetic import power_law
