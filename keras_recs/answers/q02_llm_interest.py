@@ -37,7 +37,7 @@ from keras_recs.checks import one_of, real_number, whole_number
 from keras_recs.data.dataset import Dataset
 from keras_recs.heart import heart
 from keras_recs.neural import RankingModel, RankingRecommender
-from keras_recs.text import ENCODERS, TextEncoder, load_encoder
+from keras_recs.text import ENCODERS, BaseEncoder, TextEncoder, load_encoder
 from keras_recs.text.mining import HAN, ORDERS, TAGS, Mined, clean, phrases
 
 # --- what a language model is --------------------------------------------------------------------------------
@@ -256,6 +256,10 @@ class LLMInterestModel(RankingRecommender):
         vectors = encoder.encode([text.text for text in mined])  # (n, d)
         return np.hstack([vectors, shares]).astype(np.float32), (shares + 1 / len(TAGS)).astype(np.float32)
 
+    def _encoder(self) -> BaseEncoder:
+        """What reads the texts, not yet fitted on them."""
+        return load_encoder(self.encoder, fallback=self.fallback)
+
     def _read(self, data: Dataset) -> tuple[np.ndarray, np.ndarray]:
         """Features of users and of items; sets `encoder_` and the tags."""
         films, people = data.item_features, data.user_features
@@ -264,7 +268,7 @@ class LLMInterestModel(RankingRecommender):
         items = mine([f"{title}. {', '.join(names)}. {text}"
                       for title, names, text in zip(titles, genres, films.texts, strict=True)])
         users = mine(people.texts)
-        encoder = load_encoder(self.encoder, fallback=self.fallback)
+        encoder = self._encoder()
         encoder.fit([text.text for text in [*items, *users]] + [text for pair in TAGS.values() for text in pair])
         self.encoder_ = f"{encoder.name}: {encoder.description}"
         item_features, self.item_tags_ = self._features(items, encoder)
