@@ -161,6 +161,10 @@ def seconds(name: str, n: int = 1000) -> float:
     return (time.perf_counter() - start) * n / len(some)
 
 
+def line(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=ROWS, default=ROWS, metavar="ROW", help=", ".join(ROWS))
@@ -170,8 +174,8 @@ def main() -> None:
         tests.append(movielens())
     except (AssetError, OSError) as error:
         print(f"MovieLens-100K cannot be had: {error}")
-    columns = [f"{test.name} {what}" for test in tests for what in ("users", "films")]
-    print(f"{'':<18}" + "".join(f"{column:<24}" for column in columns) + "s per 1,000 texts", flush=True)
+    columns = [f"{test.name}, new {what}" for test in tests for what in ("users", "films")]
+    print(line("", *columns, "s per 1,000 texts"), "|---" * (len(columns) + 2) + "|", sep="\n", flush=True)
     for name in names:
         try:
             scores = [popularity(test) if name == "popularity" else model_scores(test, name) for test in tests]
@@ -180,8 +184,9 @@ def main() -> None:
             continue
         found = [e for test, score in zip(tests, scores, strict=True) for e in test.measure(score)]
         figures = [(e.metrics[METRIC], *e.interval(METRIC)) for e in found]
-        print(f"{name:<18}" + "".join(f"{v:.3f} ({low:.3f}–{high:.3f})".ljust(24) for v, low, high in figures)
-              + ("" if name == "popularity" else f"{seconds(name):.2f}"), flush=True)
+        cost = 0 if name == "popularity" else seconds(name)
+        print(line(name, *(f"{value:.3f} ({low:.2f}–{high:.2f})" for value, low, high in figures),
+                   f"{cost:.0f}" if cost > 10 else f"{cost:.2g}"), flush=True)
 
 
 if __name__ == "__main__":

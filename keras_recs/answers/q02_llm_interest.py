@@ -161,6 +161,17 @@ def tag_probabilities(vectors: np.ndarray, tags: np.ndarray, usual: np.ndarray, 
     return softmax(sharpness * (vectors @ tags.T - usual), axis=-1)
 
 
+@heart("Of each text the mean of its sentences' tag probabilities; who says nothing has each tag alike.")
+def interest_tags(mined: Sequence[Mined], encoder: TextEncoder, sharpness: float) -> np.ndarray:
+    """(n, tags): what each text is about, in the order of `TAGS`; rows sum to 1."""
+    tags, spoken = tag_vectors(encoder), encoder.encode([x for text in mined for x in text.sentences])  # (s, d)
+    usual = spoken.sum(axis=0) / max(1, len(spoken)) @ tags.T  # (tags,)
+    count = np.array([len(text.sentences) for text in mined])
+    mean = sparse.csr_array((np.repeat(1 / np.maximum(count, 1), count), np.arange(len(spoken)),
+                             np.r_[0, count.cumsum()]), (len(count), len(spoken)))  # from sentences to texts
+    return mean @ (tag_probabilities(spoken, tags, usual, sharpness) - 1 / len(TAGS)) + 1 / len(TAGS)
+
+
 # --- 3. features into an interest model ----------------------------------------------------------------------
 
 
@@ -182,13 +193,14 @@ class TextTower(layers.Layer):
         self.features = self.add_weight(name="features", shape=(n, n_features), initializer="zeros", trainable=False)
         self.matrix = self.add_weight(name="matrix", shape=(n_features, dim), regularizer=price)
         self.own = self.add_weight(name="own", shape=(n, dim), initializer="zeros", regularizer=price)
-        self.drop_features = layers.Dropout(dropout, noise_shape=(1, n_features))
+        self.drop_features = layers.Dropout(dropout, noise_shape=(n_features, 1))
         self.drop_ids = layers.Dropout(id_dropout)
 
     @heart("The text's features through the matrix, plus the id's own vector, which training drops for whole rows.")
     def call(self, ids: Any, training: bool = False) -> Any:
         """(…) ids -> (…, dim). The whole table goes through W once: a batch meets every item many times."""
-        text = self.drop_features(self.features, training=training) @ self.matrix  # (n, dim)
+        matrix = self.drop_features(self.matrix, training=training)  # without a row of W, a column of f is as if gone
+        text = self.features @ matrix  # (n, dim)
         kept = self.drop_ids(ops.ones((self.config["n"], 1)), training=training) > 0  # (n, 1)
         return ops.take(text + ops.where(kept, self.own, 0.0), ids, axis=0)
 
@@ -244,17 +256,12 @@ class LLMInterestModel(RankingRecommender):
         rows = self.user_tags_[self._user_ids.index("users", users)]
         return [[(list(TAGS)[t], float(row[t])) for t in np.argsort(-row, kind="stable")[:n]] for row in rows]
 
-    @heart("A text's vector beside its sentences' mean tag probabilities, less what they are of nothing; blank: zero.")
+    @heart("A text's vector beside its tags, less what they are of nothing.")
     def _features(self, mined: list[Mined], encoder: TextEncoder) -> tuple[np.ndarray, np.ndarray]:
-        """(n, d + tags) features and (n, tags) probabilities."""
-        tags, spoken = tag_vectors(encoder), encoder.encode([x for text in mined for x in text.sentences])  # (s, d)
-        count = np.array([len(text.sentences) for text in mined])
-        mean = sparse.csr_array((np.repeat(1 / np.maximum(count, 1), count), np.arange(len(spoken)),
-                                 np.r_[0, count.cumsum()]), (len(count), len(spoken)))  # from sentences to texts
-        usual = spoken.sum(axis=0) / max(1, len(spoken)) @ tags.T  # (tags,)
-        shares = mean @ (tag_probabilities(spoken, tags, usual, self.sharpness) - 1 / len(TAGS))  # (n, tags)
+        """(n, d + tags) features, zero for a blank text, and (n, tags) probabilities."""
+        tags = interest_tags(mined, encoder, self.sharpness)
         vectors = encoder.encode([text.text for text in mined])  # (n, d)
-        return np.hstack([vectors, shares]).astype(np.float32), (shares + 1 / len(TAGS)).astype(np.float32)
+        return np.hstack([vectors, tags - 1 / len(TAGS)]).astype(np.float32), tags.astype(np.float32)
 
     def _encoder(self) -> BaseEncoder:
         """What reads the texts, not yet fitted on them."""

@@ -87,14 +87,14 @@ class Attention(layers.Layer):
     def call(self, x: Any, rotation: tuple[Any, Any], hide: Any, past: Any) -> tuple[Any, Any]:
         """
         Args:
-            x: (batch, t, width).
+            x: (batch · t, width): all tokens of the batch, row after row.
             hide: (t, p + t), 0 where a token may look and a large negative number where it may not.
             past: (2, batch, kv heads, p, head_dim), keys and values of the p tokens before.
 
         Returns:
-            (batch, t, width), and `past` with the t tokens added.
+            (batch · t, width), and `past` with the t tokens added.
         """
-        c, (batch, t) = self.config, ops.shape(x)[:2]
+        c, batch, t = self.config, ops.shape(past)[1], ops.shape(hide)[0]
         group = c.n_heads // c.n_kv_heads
 
         def heads(y: Any, n: int) -> Any:
@@ -110,7 +110,7 @@ class Attention(layers.Layer):
         weights = ops.exp(scores - ops.logsumexp(scores, axis=-1, keepdims=True))  # softmax; Keras's warns of one token
         weights = ops.reshape(weights, (batch, c.n_kv_heads, group * t, -1))
         mixed = ops.reshape(ops.matmul(weights, value), (batch, c.n_heads, t, c.head_dim))
-        joined = ops.reshape(ops.transpose(mixed, (0, 2, 1, 3)), (batch, t, c.width))
+        joined = ops.reshape(ops.transpose(mixed, (0, 2, 1, 3)), (-1, c.width))  # (batch · t, width)
         return self.join(joined), ops.stack([key, value])
 
 
@@ -158,11 +158,11 @@ class Decoder(keras.Model):
         positions = p + ops.arange(t)
         rotation = rotations(positions, self.config.head_dim, self.config.rope_base)
         hide = ops.where(ops.arange(p + t)[None, :] <= positions[:, None], 0.0, -1e9)  # (t, p + t): not the future
-        x, grown = self.embedding(ids), []
+        x, grown = ops.reshape(self.embedding(ids), (-1, self.config.width)), []  # (batch · t, width)
         for i, block in enumerate(self.blocks[:n_blocks]):
             x, new = block(x, rotation, hide, past[i])
             grown.append(new)
-        return x, ops.stack(grown)
+        return ops.reshape(x, (-1, t, self.config.width)), ops.stack(grown)
 
     def logits(self, x: Any) -> Any:
         """(…, width) -> (…, vocabulary): the embedding table serves as output layer, too ("tied")."""

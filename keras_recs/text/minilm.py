@@ -142,7 +142,8 @@ class MiniLMEncoder(NeuralEncoder):
 
 def compiled(model: keras.Model) -> Any:
     """The model of `ids` and `mask` as one graph for all shapes of batches."""
-    @tf.function(input_signature=[tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None, None), tf.float32)])
+    @tf.function(autograph=False,
+                 input_signature=[tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None, None), tf.float32)])
     def forward(ids: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
         return model({"ids": ids, "mask": mask}, training=False)
 
