@@ -20,6 +20,7 @@ from keras_recs.progress import progress
 from keras_recs.recommender import Recommender
 
 SCORED_AT_ONCE = 1 << 17  # pairs in one forward pass when whole rows are scored
+STEPS_AT_ONCE = 8  # of training in one call into TensorFlow: a call costs as much as a small step
 
 Batch = tuple[dict[str, np.ndarray], np.ndarray]
 
@@ -59,8 +60,11 @@ class KerasRecommender(Recommender):
     def _fit(self, data: Dataset) -> None:
         self.history_: dict[str, list[float]] = {}
         with seeded(self.seed):
-            with training_strategy().scope():
+            strategy = training_strategy()
+            with strategy.scope():
                 self.model_ = self._build(data)
+            if strategy.num_replicas_in_sync == 1:  # several replicas cannot end on less than all the steps of a call
+                self.model_.steps_per_execution = STEPS_AT_ONCE
             epochs = self._epochs(data, np.random.default_rng(self.seed))
             bar = progress(range(self.n_epochs), description=type(self).__name__)
             for epoch in bar:
