@@ -17,13 +17,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
+from unittest import mock
 
 import numpy as np
 
 import keras_recs.neural  # noqa: F401 - first of all: it imports TensorFlow without its start-up notes
 from keras_recs import load_movielens
+from keras_recs.answers import q02_llm_interest as q02
 from keras_recs.answers import q06_content_embedding as q06
-from keras_recs.answers.q02_llm_interest import LLMInterestModel
 from keras_recs.data import Dataset, ItemFeatures, Split, UserFeatures
 from keras_recs.data.assets import AssetError
 from keras_recs.data.cinema import cinema_cold_split, load_cinema
@@ -65,23 +66,6 @@ class WordVectors(BaseEncoder):
         return unit_rows(q06.without(self._pooled(texts), self.common_)).astype(np.float32)
 
 
-class ByWords(LLMInterestModel):
-    """The model of question 2, reading by word vectors."""
-
-    table = ""
-
-    def _encoder(self) -> BaseEncoder:
-        return WordVectors(self.table)
-
-
-class ByCinemaWords(ByWords):
-    table = "cinema"
-
-
-class ByGlove(ByWords):
-    table = "glove"
-
-
 @dataclass(frozen=True)
 class ColdTest:
     """New users choose among old films, and old users among new films, after one training."""
@@ -91,7 +75,7 @@ class ColdTest:
     items: Split
     new_items: np.ndarray  # (n_items,) bool
     n_epochs: int
-    words: type[ByWords]
+    words: str  # which word vectors suit it
 
     def measure(self, scores: np.ndarray) -> tuple[Evaluation, Evaluation]:
         return (evaluate_scores(np.where(self.new_items, -np.inf, scores), self.users),
@@ -102,7 +86,7 @@ def cinema() -> ColdTest:
     """Profiles in each user's own language; synopses in both."""
     cold = cinema_cold_split("both")
     return ColdTest("cinema", cold.cold_users, cold.cold_items,
-                    np.isin(cold.warm.train.item_ids.ids, cold.item_ids), 20, ByCinemaWords)
+                    np.isin(cold.warm.train.item_ids.ids, cold.item_ids), 20, "cinema")
 
 
 def movielens(seed: int = 0) -> ColdTest:
@@ -133,7 +117,7 @@ def movielens(seed: int = 0) -> ColdTest:
     train = data.with_interactions(events.take(~user & ~item))
     # What a profile names is known, so it is no test: it is neither in the training nor in the test part.
     return ColdTest("ml-100k", Split("P1", train, data.with_interactions(events.take(user & ~item & ~told))),
-                    Split("P1", train, data.with_interactions(events.take(~user & item))), new_items, 6, ByGlove)
+                    Split("P1", train, data.with_interactions(events.take(~user & item))), new_items, 6, "glove")
 
 
 def popularity(test: ColdTest) -> np.ndarray:
@@ -143,8 +127,11 @@ def popularity(test: ColdTest) -> np.ndarray:
 
 
 def model_scores(test: ColdTest, name: str) -> np.ndarray:
-    kind, name = (test.words, "tfidf") if name == "words" else (LLMInterestModel, name)
-    model = kind(name, fallback=False, n_epochs=test.n_epochs).fit(test.users.train)
+    if name == "words":
+        with mock.patch.object(q02, "load_encoder", lambda name, fallback: WordVectors(test.words)):
+            model = q02.LLMInterestModel("tfidf", n_epochs=test.n_epochs).fit(test.users.train)
+    else:
+        model = q02.LLMInterestModel(name, fallback=False, n_epochs=test.n_epochs).fit(test.users.train)
     return model.score(test.users.train.user_ids.ids)
 
 

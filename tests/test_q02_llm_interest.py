@@ -176,6 +176,21 @@ def test_a_user_without_history_is_ranked_by_the_text(answer: ModuleType, fitted
     assert np.abs(fitted.score([40]) - fitted.score([41])).max() > 0.5
 
 
+def test_what_an_encoder_draws_is_not_missing_in_training(answer: ModuleType, stub: Stub,
+                                                          monkeypatch: pytest.MonkeyPatch) -> None:
+    """An encoder whose model is built on the way draws random numbers; one whose vectors are cached does not."""
+    class Building(Stub):
+        def encode(self, texts, **kwargs):
+            keras.layers.Dense(3).build((None, 3))
+            return super().encode(texts, **kwargs)
+
+    losses = []
+    for kind in (Stub, Building):
+        monkeypatch.setattr(answer, "load_encoder", lambda name, fallback=False, kind=kind: kind())
+        losses.append(answer.LLMInterestModel(**{**SMALL, "n_epochs": 2}).fit(clubs()).history_["loss"])
+    assert losses[0] == losses[1]
+
+
 def test_ids_are_learned_only_where_there_are_events(answer: ModuleType, fitted) -> None:
     """What an id adds is zero without events, so that noise never ranks; with events it is not."""
     own = np.asarray(fitted.model_.get_layer("user_tower").own)

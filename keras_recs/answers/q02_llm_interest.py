@@ -36,9 +36,9 @@ from scipy.special import log_softmax, softmax
 from keras_recs.checks import one_of, real_number, whole_number
 from keras_recs.data.dataset import Dataset
 from keras_recs.heart import heart
-from keras_recs.neural import RankingModel, RankingRecommender
-from keras_recs.text import ENCODERS, BaseEncoder, TextEncoder, load_encoder
-from keras_recs.text.mining import HAN, ORDERS, TAGS, Mined, clean, phrases
+from keras_recs.neural import RankingModel, RankingRecommender, seeded
+from keras_recs.text import ENCODERS, TextEncoder, load_encoder
+from keras_recs.text.mining import HAN, ORDERS, TAGS, Mined, clean, described, phrases, tag_vectors
 
 # --- what a language model is --------------------------------------------------------------------------------
 
@@ -145,12 +145,6 @@ def mine(texts: Sequence[str], encoder: TextEncoder | None = None, *, n_phrases:
 # --- 2. semantic analysis ------------------------------------------------------------------------------------
 
 
-def tag_vectors(encoder: TextEncoder) -> np.ndarray:
-    """(tags, d) unit rows: the mean of a description in both languages."""
-    both = encoder.encode([text for pair in TAGS.values() for text in pair]).reshape(len(TAGS), 2, -1).sum(axis=1)
-    return both / np.maximum(np.linalg.norm(both, axis=1, keepdims=True), 1e-9)
-
-
 @heart("Softmax over the tags of sharpness times cosine, each tag's usual cosine taken off first.")
 def tag_probabilities(vectors: np.ndarray, tags: np.ndarray, usual: np.ndarray, sharpness: float) -> np.ndarray:
     """How likely each text is about each tag: (n, d), (tags, d) unit rows -> (n, tags), rows sum to 1.
@@ -167,8 +161,8 @@ def interest_tags(mined: Sequence[Mined], encoder: TextEncoder, sharpness: float
     tags, spoken = tag_vectors(encoder), encoder.encode([x for text in mined for x in text.sentences])  # (s, d)
     usual = spoken.sum(axis=0) / max(1, len(spoken)) @ tags.T  # (tags,)
     count = np.array([len(text.sentences) for text in mined])
-    mean = sparse.csr_array((np.repeat(1 / np.maximum(count, 1), count), np.arange(len(spoken)),
-                             np.r_[0, count.cumsum()]), (len(count), len(spoken)))  # from sentences to texts
+    text_of = np.repeat(np.arange(len(mined)), count)  # (s,)
+    mean = sparse.csr_array((1 / count[text_of], (text_of, np.arange(len(spoken)))), (len(mined), len(spoken)))
     return mean @ (tag_probabilities(spoken, tags, usual, sharpness) - 1 / len(TAGS)) + 1 / len(TAGS)
 
 
@@ -214,8 +208,8 @@ class LLMInterestModel(RankingRecommender):
     Args:
         encoder: "use-multilingual" (English, Chinese and more), "minilm" (English), "smollm2", or "tfidf" (no model).
         fallback: whether "tfidf" takes over where the encoder cannot be had; `encoder_` then says so.
-        sharpness: see `tag_probabilities`.
-        dim, dropout: length of the towers' vectors; share of the text features left out in training.
+        sharpness, dim: see `tag_probabilities`; length of the towers' vectors.
+        dropout: share of the text features left out in training.
         id_dropout: share of users and items, anew in every step, that must do with their texts.
         reg, n_negatives: L2 price of the towers; negatives for each positive, the loss is the softmax over both.
         learning_rate, n_epochs, batch_size, seed: as the names say; Adam.
@@ -260,23 +254,16 @@ class LLMInterestModel(RankingRecommender):
     def _features(self, mined: list[Mined], encoder: TextEncoder) -> tuple[np.ndarray, np.ndarray]:
         """(n, d + tags) features, zero for a blank text, and (n, tags) probabilities."""
         tags = interest_tags(mined, encoder, self.sharpness)
-        vectors = encoder.encode([text.text for text in mined])  # (n, d)
-        return np.hstack([vectors, tags - 1 / len(TAGS)]).astype(np.float32), tags.astype(np.float32)
-
-    def _encoder(self) -> BaseEncoder:
-        """What reads the texts, not yet fitted on them."""
-        return load_encoder(self.encoder, fallback=self.fallback)
+        features = np.hstack([encoder.encode([text.text for text in mined]), tags - 1 / len(TAGS)])
+        return features.astype(np.float32), tags.astype(np.float32)
 
     def _read(self, data: Dataset) -> tuple[np.ndarray, np.ndarray]:
         """Features of users and of items; sets `encoder_` and the tags."""
         films, people = data.item_features, data.user_features
         assert films is not None and films.texts is not None and people is not None and people.texts is not None
-        titles, genres = films.titles or [""] * data.n_items, films.genres or [()] * data.n_items
-        items = mine([f"{title}. {', '.join(names)}. {text}"
-                      for title, names, text in zip(titles, genres, films.texts, strict=True)])
-        users = mine(people.texts)
-        encoder = self._encoder()
-        encoder.fit([text.text for text in [*items, *users]] + [text for pair in TAGS.values() for text in pair])
+        items, users = mine(described(films)), mine(people.texts)
+        texts = [text.text for text in [*items, *users]] + [text for pair in TAGS.values() for text in pair]
+        encoder = load_encoder(self.encoder, fallback=self.fallback).fit(texts)
         self.encoder_ = f"{encoder.name}: {encoder.description}"
         item_features, self.item_tags_ = self._features(items, encoder)
         user_features, self.user_tags_ = self._features(users, encoder)
@@ -297,7 +284,8 @@ class LLMInterestModel(RankingRecommender):
         return model
 
     def _build(self, data: Dataset) -> keras.Model:
-        user_features, item_features = self._read(data)
+        with seeded(self.seed):  # building an encoder draws random numbers, taking its vectors from the cache does not
+            user_features, item_features = self._read(data)
         model = self.build(data.n_users, data.n_items, user_features.shape[1])
         for name, features in (("user_tower", user_features), ("item_tower", item_features)):
             model.get_layer(name).features.assign(features)

@@ -5,8 +5,8 @@ from keras_recs.neural.quiet import import_tensorflow
 import_tensorflow()  # before anything below imports Keras
 
 from keras_recs.neural.devices import configure_gpus, device_report, training_strategy  # noqa: E402
-from keras_recs.neural.keras_recommender import Batch, KerasRecommender  # noqa: E402
+from keras_recs.neural.keras_recommender import Batch, KerasRecommender, seeded  # noqa: E402
 from keras_recs.neural.ranking import RankingModel, RankingRecommender  # noqa: E402
 
 __all__ = ["Batch", "KerasRecommender", "RankingModel", "RankingRecommender", "configure_gpus", "device_report",
-           "training_strategy"]
+           "seeded", "training_strategy"]

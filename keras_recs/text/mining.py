@@ -7,6 +7,11 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+import numpy as np
+
+from keras_recs.data import ItemFeatures
+from keras_recs.text.encoder import TextEncoder, unit_rows
+
 #: Interest -> how we describe it, in English and in Chinese. Zero-shot: nobody labels an example.
 TAGS = {
     "science fiction": ("science fiction: space ships, aliens, robots, time travel and the future",
@@ -51,6 +56,18 @@ def phrases(sentence: str) -> list[str]:
     runs = [words[i:i + n] for n in (1, 2, 3) for i in range(len(words) - n + 1)]
     spans = [" ".join(run) for run in runs if run[0].lower() not in STOP and run[-1].lower() not in STOP]
     return list(dict.fromkeys([s for s in spans if len(s) > 2 and s in sentence] + PIECES.findall(sentence)))
+
+
+def tag_vectors(encoder: TextEncoder) -> np.ndarray:
+    """(tags, d) unit rows, in the order of `TAGS`: of each tag the mean of its descriptions in both languages."""
+    return unit_rows(encoder.encode([text for pair in TAGS.values() for text in pair]).reshape(len(TAGS), 2, -1).sum(1))
+
+
+def described(films: ItemFeatures) -> list[str]:
+    """What there is of each film in words: its title, genres and text."""
+    n = len(films.ids)
+    titles, genres, texts = films.titles or [""] * n, films.genres or [()] * n, films.texts or [""] * n
+    return [f"{title}. {', '.join(tags)}. {text}" for title, tags, text in zip(titles, genres, texts, strict=True)]
 
 
 @dataclass(frozen=True)
