@@ -52,18 +52,15 @@ class WordVectors(BaseEncoder):
     def fit(self, texts: Sequence[str]) -> Self:
         counts, words = count_words([tokenise(text) for text in texts])
         known = np.array([word in self.table.key_to_index for word in words])
-        self.words_ = [word for word in words if word in self.table.key_to_index]
+        self.words_ = np.array(words)[known].tolist()
         self.weights_ = q06.word_weights("sif", counts, a=1e-4)[known]
-        self.common_ = np.zeros((0, self.dim))
-        self.common_ = q06.common_directions(self._pooled(texts), 1)
+        self.common_ = q06.common_directions(q06.pool(counts[:, known], self.weights_, self.table[self.words_]), 1)
         return self
 
-    def _pooled(self, texts: Sequence[str]) -> np.ndarray:
-        counts, _ = count_words([tokenise(text) for text in texts], self.words_)
-        return q06.pool(counts, self.weights_, self.table[self.words_])
-
     def _vectors(self, texts: list[str], batch_size: int) -> np.ndarray:
-        return unit_rows(q06.without(self._pooled(texts), self.common_)).astype(np.float32)
+        counts, _ = count_words([tokenise(text) for text in texts], self.words_)
+        pooled = q06.pool(counts, self.weights_, self.table[self.words_])
+        return unit_rows(q06.without(pooled, self.common_)).astype(np.float32)
 
 
 @dataclass(frozen=True)

@@ -176,7 +176,7 @@ def test_a_user_without_history_is_ranked_by_the_text(answer: ModuleType, fitted
     assert np.abs(fitted.score([40]) - fitted.score([41])).max() > 0.5
 
 
-def test_what_an_encoder_draws_is_not_missing_in_training(answer: ModuleType, stub: Stub,
+def test_what_an_encoder_draws_is_not_missing_in_training(answer: ModuleType,
                                                           monkeypatch: pytest.MonkeyPatch) -> None:
     """An encoder whose model is built on the way draws random numbers; one whose vectors are cached does not."""
     class Building(Stub):
