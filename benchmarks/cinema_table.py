@@ -16,7 +16,7 @@ from collections.abc import Callable
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from keras_recs.answers.q12_item_cf import EASERecommender, ItemCFRecommender
+from keras_recs.answers.q12_item_cf import EASE, ItemCF
 from keras_recs.data import Dataset, Split, split
 from keras_recs.data.cinema import cinema_cold_split, load_cinema, load_cinema_truth
 from keras_recs.evaluation import PopularityRecommender, RandomRecommender, evaluate_scores
@@ -77,12 +77,12 @@ def fitted(factory: Callable[[], Recommender]) -> Callable[[Dataset], np.ndarray
 def rows(deep: bool) -> dict[str, Callable[[Dataset], np.ndarray]]:
     """Name -> what makes a matrix of scores from the training data."""
     table = {"random": fitted(RandomRecommender), "popularity": fitted(PopularityRecommender),
-             "content (TF-IDF)": fitted(TfidfRecommender), "item CF": fitted(ItemCFRecommender),
-             "EASE": fitted(lambda: EASERecommender(reg=100.0))}
+             "content (TF-IDF)": fitted(TfidfRecommender), "item CF": fitted(ItemCF),
+             "EASE": fitted(lambda: EASE(reg=100.0))}
     if deep:
-        from keras_recs.answers.q08_deep_learning import DeepLearningRecommender
+        from keras_recs.answers.q08_deep_learning import NeuMF
 
-        table["deep (question 8)"] = fitted(DeepLearningRecommender)
+        table["deep (question 8)"] = fitted(NeuMF)
     return table | {"oracle": oracle}
 
 

@@ -26,13 +26,13 @@ BENCH = HERE.parent / "build" / "bench"
 
 #: Name -> (question, class, settings). One epoch for what learns in epochs: the time of more is a multiple.
 OURS: dict[str, tuple[int, str, dict]] = {
-    "q04: k-NN": (4, "KNNRecommender", {}),
-    "q07: user CF": (7, "CollaborativeFilteringRecommender", {}),
-    "q11: ALS, 64 factors, 1 iteration": (11, "ImplicitALSRecommender", {"n_factors": 64, "n_iterations": 1}),
-    "q11: BPR, 1 epoch": (11, "BPRRecommender", {"n_epochs": 1}),
-    "q12: item CF, 100 neighbours": (12, "ItemCFRecommender", {"neighbours": 100}),
-    "q12: EASE": (12, "EASERecommender", {}),
-    "q18: LightGCN, 1 epoch": (18, "GraphConvolutionalNetworkRecommender", {"n_epochs": 1}),
+    "q04: k-NN": (4, "UserKNN", {}),
+    "q07: user CF": (7, "UserCF", {}),
+    "q11: ALS, 64 factors, 1 iteration": (11, "ImplicitALS", {"n_factors": 64, "n_iterations": 1}),
+    "q11: BPR, 1 epoch": (11, "BPR", {"n_epochs": 1}),
+    "q12: item CF, 100 neighbours": (12, "ItemCF", {"neighbours": 100}),
+    "q12: EASE": (12, "EASE", {}),
+    "q18: LightGCN, 1 epoch": (18, "LightGCN", {"n_epochs": 1}),
 }
 PEERS = {"implicit: ALS, 64 factors, 1 iteration": "implicit", "implicit: item cosine, K = 100": "implicit",
          "lenskit: item KNN, 100 neighbours": "lenskit"}

@@ -1,7 +1,7 @@
 """Hyperparameters on the validation slice: one at a time, from the defaults, keeping what helps.
 
     python benchmarks/tune.py 11                      all classes of question 11 that grids.toml knows
-    python benchmarks/tune.py 11 BPRRecommender       one of them
+    python benchmarks/tune.py 11 BPR                  one of them
     python benchmarks/tune.py 11 --rounds 2           go through the hyperparameters twice
 
 The training part of the question's protocol is split again by the same protocol; the test part is never looked
@@ -41,7 +41,7 @@ def main() -> None:
             print(f"  {metric} {value:.4f}  {time.perf_counter() - start:6.1f} s  {params}", flush=True)
             return value
 
-        print(f"{answer.name} ({answer.class_name})")
+        print(answer.name)
         chosen: dict = {}
         best = measure(chosen)
         for _ in range(asked.rounds):

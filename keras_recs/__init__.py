@@ -5,7 +5,7 @@ needs it.
 
 >>> import keras_recs
 >>> data = keras_recs.from_matrix([[1, 1, 0], [1, 1, 0], [0, 1, 1], [1, 0, 0]])
->>> keras_recs.EASERecommender(reg=1.0).fit(data).recommend([3], k=1).items.tolist()
+>>> keras_recs.EASE(reg=1.0).fit(data).recommend([3], k=1).items.tolist()
 [[1]]
 """
 
@@ -38,7 +38,7 @@ def __getattr__(name: str) -> Any:
 
         for question in QUESTIONS:
             for answer in question.answers:
-                if answer.class_name == name:
+                if name in (answer.class_name, question.published):
                     return question.load(answer)
     raise AttributeError(f"module 'keras_recs' has no attribute {name!r}")
 

@@ -45,7 +45,7 @@ def list_(as_json: bool) -> None:
         out.add_row("", f"[bold]{topic}[/]", "", "")
         for q in (q for q in QUESTIONS if q.topic == topic):
             # variants of one class share a line
-            names = ", ".join(dict.fromkeys(a.class_name.removesuffix("Recommender") for a in q.answers))
+            names = ", ".join(dict.fromkeys(a.class_name for a in q.answers))
             out.add_row(str(q.number), q.title, q.title_zh, names or "[dim]not yet[/]")
     console().print(out)
 

@@ -16,11 +16,20 @@ CONCEPTS, NEIGHBOURS, DEEP, TRANSFER, SIGNALS = (
 
 @dataclass(frozen=True)
 class Answer:
-    """One way to answer a question: a class of the question's file, with the settings that it is shown with."""
+    """One way to answer a question: a class of the question's file, named after the algorithm, and its settings.
 
-    name: str
+    >>> Answer("EASE", {"recency": 10.0}).name
+    'EASE(recency=10)'
+    """
+
     class_name: str
     params: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The class, with the settings that differ from its defaults: what is shown everywhere."""
+        settings = ", ".join(f"{name}={value:g}" for name, value in self.params.items())
+        return f"{self.class_name}({settings})" if settings else self.class_name
 
 
 @dataclass(frozen=True)
@@ -33,6 +42,7 @@ class Question:
         title, title_zh: the question in a few words.
         topic: the part of the field it belongs to.
         answers: empty until it is built.
+        published: the class of the published answer, where it has one; importable as an alias of the first answer's.
         protocol: the split that its answers are measured on.
         keras: whether the answers need TensorFlow.
     """
@@ -43,6 +53,7 @@ class Question:
     title_zh: str
     topic: str
     answers: tuple[Answer, ...] = ()
+    published: str | None = None
     protocol: str = "P1"
     keras: bool = False
 
@@ -70,40 +81,38 @@ QUESTIONS: tuple[Question, ...] = (
              "什么是推荐系统？它是怎样工作的？", CONCEPTS),
     Question(2, "q02_llm_interest", "What is a large language model, and what does it do for recommendation?",
              "什么是大语言模型？它在推荐系统里能做什么？", CONCEPTS,
-             (Answer("LLM interest model", "LLMInterestModel"),), keras=True),
+             (Answer("LLMInterestModel"),), keras=True),
     Question(3, "q03_interest_representation", "How do you represent a user's interests in several dimensions?",
              "如何从多个维度刻画用户兴趣？", CONCEPTS),
     Question(4, "q04_knn", "Recommend with k nearest neighbours",
              "用 k 近邻实现推荐", NEIGHBOURS,
-             (Answer("user k-NN", "KNNRecommender"),), protocol="P3"),
+             (Answer("UserKNN"),), published="KNNRecommender", protocol="P3"),
     Question(5, "q05_matrix_factorization", "Write matrix factorisation from scratch",
              "从零实现矩阵分解推荐", NEIGHBOURS,
-             (Answer("biased matrix factorisation", "MatrixFactorizationRecommender"),), protocol="P3"),
+             (Answer("BiasedMF"),), published="MatrixFactorizationRecommender", protocol="P3"),
     Question(6, "q06_content_embedding", "Recommend by content, with word embeddings",
              "用词向量做基于内容的推荐", NEIGHBOURS,
-             (Answer("word vectors", "ContentEmbeddingRecommender"),
-              Answer("word vectors and popularity", "ContentEmbeddingRecommender", {"popularity": 2.0}))),
+             (Answer("ContentEmbedding"), Answer("ContentEmbedding", {"popularity": 2.0})),
+             published="ContentEmbeddingRecommender"),
     Question(7, "q07_user_cf", "Collaborative filtering between users",
              "实现基于用户的协同过滤", NEIGHBOURS,
-             (Answer("user CF", "CollaborativeFilteringRecommender"),
-              Answer("user CF, recent history", "CollaborativeFilteringRecommender",
-                     {"recency": 10.0, "neighbours": 100, "significance": 1}))),
+             (Answer("UserCF"), Answer("UserCF", {"recency": 10.0, "neighbours": 100, "significance": 1})),
+             published="CollaborativeFilteringRecommender"),
     Question(8, "q08_deep_learning", "Build a deep-learning recommender",
              "用深度学习搭建推荐模型", DEEP,
-             (Answer("NeuMF", "DeepLearningRecommender"),), keras=True),
+             (Answer("NeuMF"),), published="DeepLearningRecommender", keras=True),
     Question(9, "q09_image_transfer", "Transfer learning: recommend from images",
              "迁移学习：用图像特征做推荐", TRANSFER),
     Question(10, "q10_graph_embedding", "Graph embedding: random walks on the user-item graph",
              "图嵌入：在用户-物品图上随机游走", TRANSFER,
-             (Answer("DeepWalk", "GraphEmbeddingRecommender"),)),
+             (Answer("DeepWalk"),), published="GraphEmbeddingRecommender"),
     Question(11, "q11_implicit_mf", "Matrix factorisation, asked again: implicit feedback",
              "再问矩阵分解：隐式反馈怎么办？", NEIGHBOURS,
-             (Answer("implicit ALS", "ImplicitALSRecommender"), Answer("BPR", "BPRRecommender")), keras=True),
+             (Answer("ImplicitALS"), Answer("BPR")), keras=True),
     Question(12, "q12_item_cf", "Collaborative filtering, asked again: items, and a closed form",
              "再问协同过滤：基于物品与闭式解", NEIGHBOURS,
-             (Answer("item CF", "ItemCFRecommender"), Answer("EASE", "EASERecommender"),
-              Answer("item CF, recent history", "ItemCFRecommender", {"recency": 10.0}),
-              Answer("EASE, recent history", "EASERecommender", {"recency": 10.0}))),
+             (Answer("ItemCF"), Answer("EASE"), Answer("ItemCF", {"recency": 10.0}),
+              Answer("EASE", {"recency": 10.0}))),
     Question(13, "q13_sequential_deep", "Deep learning, asked again: sequences",
              "再问深度学习：序列推荐", DEEP),
     Question(14, "q14_text_transfer", "Transfer learning, asked again: language encoders and other domains",
@@ -116,9 +125,7 @@ QUESTIONS: tuple[Question, ...] = (
              "如何做上下文感知推荐？", DEEP),
     Question(18, "q18_gcn", "Recommend with a graph convolutional network",
              "用图卷积网络做推荐", TRANSFER,
-             (Answer("LightGCN", "GraphConvolutionalNetworkRecommender"),
-              Answer("NGCF", "GraphConvolutionalNetworkRecommender",
-                     {"convolution": "ngcf", "n_negatives": 8, "n_epochs": 6})), keras=True),
+             (Answer("LightGCN"), Answer("NGCF")), published="GraphConvolutionalNetworkRecommender", keras=True),
     Question(19, "q19_attention", "Recommend with attention",
              "用注意力机制做推荐", DEEP),
     Question(20, "q20_contrastive", "Contrastive learning for recommendation",

@@ -40,7 +40,7 @@ def test_show_tells_the_question_and_where_its_files_are(run) -> None:
     (["show", "25"], "'25' is not the number of a question; they go from 1 to 24"),
     (["show", "five"], "'five' is not the number of a question"),
     (["run", "24"], "question 24 is not answered yet; these are: 2, 4, 5, "),
-    (["run", "12", "--answer", "SVD"], "question 12 has no answer 'SVD'; it has: item CF, EASE"),
+    (["run", "12", "--answer", "SVD"], "question 12 has no answer 'SVD'; it has: ItemCF, EASE"),
     (["run", "5", "--dataset", "netflix"], "'netflix' is not one of"),
     (["run", "5", "--k", "0"], "0 is not in the range"),
     (["leaderboard", "--protocol", "P9"], "'P9' is not one of"),
@@ -101,9 +101,9 @@ def test_an_answer_whose_texts_are_lacking_is_left_out_or_refused_in_one_line(ru
     monkeypatch.setattr(cli, "_load", lambda *a: checkerboard())
     code, out, err = run("leaderboard", "--dataset", "ml-100k", "--questions", "2,12", "--json", "-")
     assert code == 0 and {row["question"] for row in json.loads(out)} == {None, 12}
-    assert err == "left out, because ml-100k has no texts, user_texts: LLM interest model\n"
+    assert err == "left out, because ml-100k has no texts, user_texts: LLMInterestModel\n"
     code, out, err = run("run", "2", "--dataset", "ml-100k")
-    assert code == 2 and "LLM interest model needs texts, user_texts, which ml-100k does not have" in err
+    assert code == 2 and "LLMInterestModel needs texts, user_texts, which ml-100k does not have" in err
 
 
 def test_devices_says_what_was_found(run) -> None:

@@ -16,21 +16,21 @@ NAMES = [f"q{q.number:02d} {a.name}" for q, a in CASES]
 
 #: Settings for data of a few dozen events, where a default made for thousands would stop before it has learned.
 SMALL = {
-    "BPRRecommender": dict(n_factors=8, n_epochs=60, batch_size=128),
-    "DeepLearningRecommender": dict(gmf_dim=8, mlp_dim=8, hidden=(16,), dropout=0.0, n_epochs=60, batch_size=256,
-                                    learning_rate=0.01, n_negatives=2, embedding_reg=1e-5),
-    "EASERecommender": dict(reg=1.0),
-    "GraphConvolutionalNetworkRecommender": dict(dim=16, n_layers=2, n_epochs=20, n_batches=4, n_negatives=2,
-                                                 learning_rate=0.02),
-    "ImplicitALSRecommender": dict(n_factors=4, reg=0.5),
+    "BPR": dict(n_factors=8, n_epochs=60, batch_size=128),
+    "NeuMF": dict(gmf_dim=8, mlp_dim=8, hidden=(16,), dropout=0.0, n_epochs=60, batch_size=256,
+                  learning_rate=0.01, n_negatives=2, embedding_reg=1e-5),
+    "EASE": dict(reg=1.0),
+    "LightGCN": dict(dim=16, n_layers=2, n_epochs=20, n_batches=4, n_negatives=2, learning_rate=0.02),
+    "NGCF": dict(dim=16, n_layers=2, n_epochs=20, n_batches=4, n_negatives=2, learning_rate=0.02),
+    "ImplicitALS": dict(n_factors=4, reg=0.5),
     "LLMInterestModel": dict(encoder="tfidf", dim=8, dropout=0.0, id_dropout=0.2, n_epochs=60, batch_size=64,
                              n_negatives=4, learning_rate=0.02),
-    "MatrixFactorizationRecommender": dict(n_factors=8, n_epochs=60),
+    "BiasedMF": dict(n_factors=8, n_epochs=60),
 }
 
 
 #: Who cannot be asked to beat popularity on MovieLens, and why. What they reach there is in the tests of the question.
-NO_FLOOR = {"ContentEmbeddingRecommender": "titles and genres are all that it reads, and they do not tell what is seen",
+NO_FLOOR = {"ContentEmbedding": "titles and genres are all that it reads, and they do not tell what is seen",
             "LLMInterestModel": "it reads what users write, and MovieLens has nothing by them"}
 
 
@@ -252,7 +252,7 @@ def test_strings_ids_gaps_duplicates_and_disorder_change_nothing(fitted: tuple) 
     rng = np.random.default_rng(0)
     order = rng.permutation(len(events))
     names = np.array([f"user {u:03d}" for u in range(data.n_users)])
-    again = np.concatenate([order, order]) if "recent" not in a.name else order  # recency counts repeated events
+    again = np.concatenate([order, order]) if "recency" not in a.name else order  # recency counts repeated events
     renamed = Dataset.from_arrays(names[events.users[again]], 1000 + 7 * events.items[again], events.ratings[again],
                                   events.timestamps[again], rating_scale=data.rating_scale)
     other = make(q, a).fit(dressed(renamed, q, a))

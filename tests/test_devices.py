@@ -24,10 +24,10 @@ def in_process(code: str) -> dict:
 TRAIN = """
 import json, numpy as np, tensorflow as tf
 from conftest import checkerboard
-from keras_recs.answers.q08_deep_learning import DeepLearningRecommender
+from keras_recs.answers.q08_deep_learning import NeuMF
 data = checkerboard()
 def train():
-    model = DeepLearningRecommender(gmf_dim=8, mlp_dim=8, hidden=(8,), dropout=0.0, n_epochs=30, batch_size=128,
+    model = NeuMF(gmf_dim=8, mlp_dim=8, hidden=(8,), dropout=0.0, n_epochs=30, batch_size=128,
                                     learning_rate=0.01, n_negatives=2)
     model.fit(data)
     hits = float((model.recommend(data.user_ids.ids, 1).items[:, 0] == data.item_ids.ids).mean())
@@ -65,10 +65,10 @@ def test_the_graph_is_on_every_replica() -> None:
     result = in_process(TWO_CPUS + """
 import json, numpy as np
 from conftest import checkerboard
-from keras_recs.answers.q18_gcn import GraphConvolutionalNetworkRecommender
+from keras_recs.answers.q18_gcn import LightGCN
 data = checkerboard()
 def train():
-    return GraphConvolutionalNetworkRecommender(dim=8, n_layers=2, n_epochs=15, n_batches=2, n_negatives=2,
+    return LightGCN(dim=8, n_layers=2, n_epochs=15, n_batches=2, n_negatives=2,
                                                 learning_rate=0.02).fit(data)
 one = train()
 with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():

@@ -31,7 +31,7 @@ def slope(answer: ModuleType, theta: Any, mean: float, users: np.ndarray, items:
 def test_shapes(answer: ModuleType) -> None:
     """Scores have a row per user and a column per item, predictions one value a pair, factors n_factors columns."""
     data, truth, _ = planted()
-    mf = answer.MatrixFactorizationRecommender(n_factors=4, n_epochs=2).fit(data)
+    mf = answer.BiasedMF(n_factors=4, n_epochs=2).fit(data)
     assert mf.score([0, 1, 2]).shape == (3, 40) and mf.predict([0, 1], [2, 3]).shape == (2,)
     assert mf.user_factors_.shape == (60, 4) and mf.item_factors_.shape == (40, 4)
     assert mf.user_bias_.shape == (60,) and mf.item_bias_.shape == (40,)
@@ -95,7 +95,7 @@ def test_the_loss_falls_monotonically_for_a_small_step(answer: ModuleType) -> No
 def test_the_first_predictions_are_the_mean(answer: ModuleType) -> None:
     """Factors start small and signed: before training, every prediction is close to the mean rating."""
     data, _, mask = planted()
-    start = answer.MatrixFactorizationRecommender(learning_rate=1e-12, n_epochs=1).fit(data)
+    start = answer.BiasedMF(learning_rate=1e-12, n_epochs=1).fit(data)
     scores = start.score(data.user_ids.ids)
     assert np.abs(scores - data.interactions.ratings.mean()).max() < 0.1
     factors = start.user_factors_
@@ -106,7 +106,7 @@ def test_the_first_predictions_are_the_mean(answer: ModuleType) -> None:
 def test_one_epoch_is_one_step_on_both_sides_at_once(answer: ModuleType) -> None:
     """User and item factors step together: neither sees what the other has just become."""
     data, _, _ = planted()
-    make = answer.MatrixFactorizationRecommender
+    make = answer.BiasedMF
     start = make(n_factors=3, learning_rate=1e-12, n_epochs=1, reg=0.0, init_scale=0.5).fit(data)
     moved = make(n_factors=3, learning_rate=1e-2, n_epochs=1, reg=0.0, init_scale=0.5, batch_size=10 ** 6).fit(data)
     events = data.interactions
@@ -120,7 +120,7 @@ def test_one_epoch_is_one_step_on_both_sides_at_once(answer: ModuleType) -> None
 def test_it_recovers_a_planted_matrix_from_two_fifths_of_its_entries(answer: ModuleType) -> None:
     """A low-rank matrix is rebuilt from 40 % of its entries: held-out RMSE under 0.05."""
     data, truth, mask = planted(n_users=120, n_items=80)
-    mf = answer.MatrixFactorizationRecommender(n_factors=4, reg=1e-4, learning_rate=0.05, decay=0.995, n_epochs=400,
+    mf = answer.BiasedMF(n_factors=4, reg=1e-4, learning_rate=0.05, decay=0.995, n_epochs=400,
                                                batch_size=400, init_scale=0.3).fit(data)
     errors = (mf.score(data.user_ids.ids) - truth)[~mask]
     assert np.sqrt((errors ** 2).mean()) < 0.05, f"the spread of the hidden ratings is {truth[~mask].std():.2f}"
@@ -130,7 +130,7 @@ def test_what_is_not_observed_is_not_a_zero(answer: ModuleType) -> None:
     """An entry without a rating is unknown, not a rating of 0."""
     full = np.add.outer([0.0, 0.5, 1.0, 1.5], [2.0, 2.5, 3.0, 3.5, 4.0])
     hidden = np.eye(4, 5, dtype=bool)
-    mf = answer.MatrixFactorizationRecommender(n_factors=2, reg=1e-3, n_epochs=500, decay=1.0)
+    mf = answer.BiasedMF(n_factors=2, reg=1e-3, n_epochs=500, decay=1.0)
     scores = mf.fit(from_matrix(np.where(hidden, np.nan, full), missing=float("nan"))).score(np.arange(4))
     assert scores[hidden] == pytest.approx(full[hidden], abs=0.15), "biases alone tell these"
 
@@ -140,7 +140,7 @@ def test_the_penalty_shrinks_the_factors(answer: ModuleType) -> None:
     data, _, _ = planted()
     size = []
     for reg in (0.0, 0.1, 1.0):
-        mf = answer.MatrixFactorizationRecommender(n_factors=4, reg=reg, n_epochs=60).fit(data)
+        mf = answer.BiasedMF(n_factors=4, reg=reg, n_epochs=60).fit(data)
         size.append((np.linalg.norm(mf.user_factors_), np.linalg.norm(mf.item_factors_),
                      np.linalg.norm(mf.user_bias_), np.linalg.norm(mf.item_bias_)))
     assert (np.array(size[1]) < 0.98 * np.array(size[0])).all() and (np.array(size[2]) < 0.8 * np.array(size[1])).all()
@@ -149,7 +149,7 @@ def test_the_penalty_shrinks_the_factors(answer: ModuleType) -> None:
 def test_the_history_is_the_training_error_and_it_falls(answer: ModuleType) -> None:
     """`history_` holds the training RMSE of every epoch, starting at that of the mean."""
     data, _, _ = planted()
-    mf = answer.MatrixFactorizationRecommender(n_factors=4, n_epochs=80, reg=0.01).fit(data)
+    mf = answer.BiasedMF(n_factors=4, n_epochs=80, reg=0.01).fit(data)
     assert len(mf.history_) == 80
     assert mf.history_[0] == pytest.approx(data.interactions.ratings.std(), rel=0.05)
     events = data.interactions
@@ -162,7 +162,7 @@ def test_a_training_that_diverges_is_an_error_that_says_when(answer: ModuleType)
     """Steps that are too large end in an error with the epoch, not in a recommender of NaN."""
     data, _, _ = planted()
     for batch_size, epoch in ((50, 1), (4000, 2)):  # the first error is measured before the first step
-        mf = answer.MatrixFactorizationRecommender(n_factors=4, learning_rate=1e20, batch_size=batch_size)
+        mf = answer.BiasedMF(n_factors=4, learning_rate=1e20, batch_size=batch_size)
         with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match=f"in epoch {epoch}: try a learning"):
             mf.fit(data)
 
@@ -170,7 +170,7 @@ def test_a_training_that_diverges_is_an_error_that_says_when(answer: ModuleType)
 def test_the_history_of_one_epoch_is_the_error_of_the_mean(answer: ModuleType) -> None:
     """In the first batch nothing has been learned: the error is the spread of the ratings."""
     data, _, _ = planted()
-    mf = answer.MatrixFactorizationRecommender(n_factors=1, n_epochs=1, init_scale=1e-6).fit(data)
+    mf = answer.BiasedMF(n_factors=1, n_epochs=1, init_scale=1e-6).fit(data)
     assert mf.history_ == pytest.approx([data.interactions.ratings.std()], rel=1e-4)
 
 
@@ -178,7 +178,7 @@ def test_every_rating_is_learned_whatever_the_batch_size(answer: ModuleType) -> 
     """Batches of any size cover all ratings, the last short one too."""
     ratings = np.array([[5.0, 0, 0], [0, 1.0, 0], [0, 0, 3.0]])
     for batch_size in (1, 2, 3, 4):
-        mf = answer.MatrixFactorizationRecommender(n_factors=2, reg=0.0, n_epochs=400, decay=1.0, learning_rate=0.05,
+        mf = answer.BiasedMF(n_factors=2, reg=0.0, n_epochs=400, decay=1.0, learning_rate=0.05,
                                                    batch_size=batch_size).fit(from_matrix(ratings))
         assert mf.predict([0, 1, 2], [0, 1, 2]) == pytest.approx([5, 1, 3], abs=0.05), batch_size
 
@@ -187,7 +187,7 @@ def test_a_later_rating_replaces_an_earlier_one(answer: ModuleType) -> None:
     """A film rated twice counts by the later rating."""
     users, items, ratings = [0, 0, 1, 1, 0], [0, 1, 0, 1, 0], [1.0, 2.0, 5.0, 2.0, 5.0]
     data = Dataset.from_arrays(users, items, ratings, timestamps=[1, 2, 3, 4, 5])
-    mf = answer.MatrixFactorizationRecommender(n_factors=2, reg=0.0, n_epochs=500, decay=1.0, learning_rate=0.05)
+    mf = answer.BiasedMF(n_factors=2, reg=0.0, n_epochs=500, decay=1.0, learning_rate=0.05)
     assert mf.fit(data).predict([0], [0])[0] == pytest.approx(5.0, abs=0.1)
 
 
@@ -195,7 +195,7 @@ def test_who_has_no_ratings_gets_the_biases(answer: ModuleType) -> None:
     """For a user without ratings, the prediction is the mean and the item's bias, nothing random."""
     data, _, _ = planted()
     padded = from_matrix(np.pad(data.matrix("ratings").toarray(), ((0, 1), (0, 1))))
-    mf = answer.MatrixFactorizationRecommender(n_factors=4).fit(padded)
+    mf = answer.BiasedMF(n_factors=4).fit(padded)
     assert mf.score([60])[0] == pytest.approx(mf.mean_ + mf.item_bias_, abs=1e-6)
     assert mf.predict([3], [40])[0] == pytest.approx(mf.mean_ + mf.user_bias_[3], abs=1e-6)
 
@@ -204,13 +204,13 @@ def test_a_diverging_fit_is_an_error(answer: ModuleType) -> None:
     """A step that is too large ends in an error that says so, not in NaN."""
     data, _, _ = planted()
     with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match="learning_rate"):
-        answer.MatrixFactorizationRecommender(learning_rate=50.0).fit(data)
+        answer.BiasedMF(learning_rate=50.0).fit(data)
 
 
 def test_the_same_seed_repeats_bit_for_bit(answer: ModuleType) -> None:
     """The same seed gives the same factors, to the last bit; another seed, others."""
     data, _, _ = planted()
-    fit = lambda seed: answer.MatrixFactorizationRecommender(n_epochs=3, seed=seed).fit(data).user_factors_  # noqa: E731
+    fit = lambda seed: answer.BiasedMF(n_epochs=3, seed=seed).fit(data).user_factors_  # noqa: E731
     assert np.array_equal(fit(1), fit(1)) and not np.allclose(fit(1), fit(2))
 
 
@@ -218,7 +218,7 @@ def test_the_same_seed_repeats_bit_for_bit(answer: ModuleType) -> None:
 def test_movielens_ratings_are_predicted_to_0_92(answer: ModuleType, ml100k: Dataset) -> None:
     """On MovieLens-100K (P3), RMSE is at most 0.920, where biases alone reach 0.948."""
     parts = split(ml100k, "P3")
-    mf = answer.MatrixFactorizationRecommender().fit(parts.train)
+    mf = answer.BiasedMF().fit(parts.train)
     test = parts.test.interactions
     predicted = mf.predict(parts.test.user_ids.ids[test.users], parts.test.item_ids.ids[test.items]).clip(1, 5)
     assert np.sqrt(((predicted - test.ratings) ** 2).mean()) <= 0.920

@@ -37,7 +37,7 @@ def films(titles: list[str], history: tuple = ((0, 0),), profiles: list[str] | N
 
 def plain(answer: ModuleType, vectors: str, **settings: object):
     """All words alike, nothing taken out: figures that one can work out by hand."""
-    return answer.ContentEmbeddingRecommender(vectors, **{"pooling": "mean", "components": 0, **settings})
+    return answer.ContentEmbedding(vectors, **{"pooling": "mean", "components": 0, **settings})
 
 
 def cosine(a: object, b: object) -> float:
@@ -51,7 +51,7 @@ def cosine(a: object, b: object) -> float:
 @pytest.mark.shape
 def test_shapes(answer: ModuleType, cinema: Dataset) -> None:
     """A vector for each film, each user and each new text."""
-    recommender = answer.ContentEmbeddingRecommender().fit(cinema)
+    recommender = answer.ContentEmbedding().fit(cinema)
     assert recommender.item_factors_.shape == (290, 50) and recommender.user_factors_.shape == (600, 50)
     assert recommender.embed(["a text", "一段话"]).shape == (2, 50)
     assert recommender.embed([]).shape == (0, 50)
@@ -88,7 +88,7 @@ def test_a_text_of_unknown_words_is_neutral(answer: ModuleType, toy: str) -> Non
     assert recommender.score([0])[0, 1] == 0
     assert recommender.recommend([1], 2).items.tolist() == [[0, 2]] and (recommender.score([1]) == 0).all()
     assert not recommender.embed(["zyx", "", "!?"]).any()
-    alike = answer.ContentEmbeddingRecommender(toy).fit(films(["ghost the", "ghost the", "ghost the"]))
+    alike = answer.ContentEmbedding(toy).fit(films(["ghost the", "ghost the", "ghost the"]))
     assert not alike.item_factors_.any(), "three times the same words: nothing is left of them, not even rounding"
 
 
@@ -139,7 +139,7 @@ def test_word_order_and_stop_words_do_not_matter_under_sif(answer: ModuleType, c
     texts = [text, " ".join(text.split()[::-1]), text + " the" * 20]
     apart = {}
     for pooling in ("sif", "mean"):
-        vectors = answer.ContentEmbeddingRecommender(pooling=pooling).fit(cinema).embed(texts)
+        vectors = answer.ContentEmbedding(pooling=pooling).fit(cinema).embed(texts)
         assert vectors[0] @ vectors[1] == pytest.approx(1, abs=1e-5)
         apart[pooling] = 1 - vectors[0] @ vectors[2]
     assert apart["sif"] < 0.1 < apart["mean"]
@@ -182,7 +182,7 @@ def test_films_profiles_and_new_texts_are_placed_by_one_rule(answer: ModuleType,
     """The same words land on the same spot, whoever wrote them: a film, a user, or somebody new."""
     titles = ["ghost the", "the kiss", "cellar the the", "ghost kiss"]
     for pooling in ("sif", "tfidf", "mean"):
-        recommender = answer.ContentEmbeddingRecommender(toy, pooling, a=0.1).fit(
+        recommender = answer.ContentEmbedding(toy, pooling, a=0.1).fit(
             films(titles, ((0, 0),), ["", *titles]))
         assert recommender.user_factors_[1:] == pytest.approx(recommender.item_factors_, abs=1e-5)
         assert recommender.embed(titles) == pytest.approx(recommender.item_factors_, abs=1e-5)
@@ -206,21 +206,21 @@ def test_a_saved_model_does_not_need_the_file(answer: ModuleType, toy: str, tmp_
     before = recommender.score([0]), recommender.embed(["the kiss"])
     recommender.save(tmp_path / "model")
     Path(toy).unlink()
-    loaded = answer.ContentEmbeddingRecommender.load(tmp_path / "model")
+    loaded = answer.ContentEmbedding.load(tmp_path / "model")
     assert np.array_equal(loaded.score([0]), before[0]) and np.array_equal(loaded.embed(["the kiss"]), before[1])
 
 
 def test_fasttext_reads_words_it_has_not_met(answer: ModuleType, tmp_path: Path) -> None:
     """With "fasttext", a misspelt or inflected word lands near the one it was made from; also after `load`."""
     titles = ["haunted cellar ghosts", "haunted ghosts monster", "wedding lovers kissing", "lovers wedding dances"] * 8
-    recommender = answer.ContentEmbeddingRecommender("fasttext", components=0).fit(films(titles))
+    recommender = answer.ContentEmbedding("fasttext", components=0).fit(films(titles))
     recommender.save(tmp_path / "model")
-    for reader in (recommender, answer.ContentEmbeddingRecommender.load(tmp_path / "model")):
+    for reader in (recommender, answer.ContentEmbedding.load(tmp_path / "model")):
         vectors = reader.embed(["haunted", "hauntedly", "weddings", "wedding"])
         assert vectors.any(axis=1).all()
         assert vectors[1] @ vectors[0] > 0.1 + vectors[1] @ vectors[3]
         assert vectors[2] @ vectors[3] > 0.1 + vectors[2] @ vectors[0]
-    again = answer.ContentEmbeddingRecommender("fasttext", components=0).fit(films(titles))
+    again = answer.ContentEmbedding("fasttext", components=0).fit(films(titles))
     assert np.array_equal(again.score([0]), recommender.score([0]))
 
 
@@ -230,7 +230,7 @@ def test_fasttext_reads_words_it_has_not_met(answer: ModuleType, tmp_path: Path)
 def test_both_languages_of_one_interest_land_near_each_other(answer: ModuleType, cinema: Dataset,
                                                              truth: CinemaTruth) -> None:
     """English and Chinese profiles of different users are nearer where the main interest is the same."""
-    recommender = answer.ContentEmbeddingRecommender().fit(cinema)
+    recommender = answer.ContentEmbedding().fit(cinema)
     english, chinese = (recommender.embed(load_cinema(language).user_features.texts) for language in ("en", "zh"))
     single = np.flatnonzero(truth.n_interests == 1)
     similarity = english[single] @ chinese[single].T
@@ -253,11 +253,11 @@ def test_new_films_are_ranked_by_what_they_are_about(answer: ModuleType) -> None
         scores = recommender.fit(train).score(train.user_ids.ids)
         return evaluate_scores(np.where(candidates, scores, -np.inf), parts)
 
-    content = ask(answer.ContentEmbeddingRecommender(), cold.cold_items, new)
+    content = ask(answer.ContentEmbedding(), cold.cold_items, new)
     assert content.metrics["ndcg@10"] > 0.48
     for other in (PopularityRecommender(), RandomRecommender()):
         assert compare(content, ask(other, cold.cold_items, new), "ndcg@10").low > 0.1
-    told = ask(answer.ContentEmbeddingRecommender(popularity=2.0), cold.cold_users, ~new)
+    told = ask(answer.ContentEmbedding(popularity=2.0), cold.cold_users, ~new)
     known = ask(PopularityRecommender(), cold.cold_users, ~new)
     assert told.metrics["ndcg@10"] > 1.3 * known.metrics["ndcg@10"]
     assert compare(told, known, "ndcg@10").low > 0
@@ -269,7 +269,7 @@ def test_movielens_is_far_above_chance(answer: ModuleType, ml100k: Dataset) -> N
     from keras_recs.evaluation import RandomRecommender, compare, evaluate
 
     parts = split(ml100k, "P1")
-    reached = evaluate(answer.ContentEmbeddingRecommender(pooling="tfidf").fit(parts.train), parts)
+    reached = evaluate(answer.ContentEmbedding(pooling="tfidf").fit(parts.train), parts)
     chance = evaluate(RandomRecommender().fit(parts.train), parts)
     assert reached.metrics["ndcg@10"] > 2 * chance.metrics["ndcg@10"]
     assert compare(reached, chance, "ndcg@10").low > 0.01

@@ -31,7 +31,7 @@ def crowd() -> Dataset:
 def everyone(answer: ModuleType, data: Dataset, similarity: str = "cosine", **settings: object) -> np.ndarray:
     """All positive similarities, each trusted in full."""
     settings = {"neighbours": data.n_users, "significance": 1, **settings}
-    return answer.CollaborativeFilteringRecommender(similarity, **settings).fit(data).neighbours_.toarray()
+    return answer.UserCF(similarity, **settings).fit(data).neighbours_.toarray()
 
 
 def common_items(data: Dataset) -> np.ndarray:
@@ -41,7 +41,7 @@ def common_items(data: Dataset) -> np.ndarray:
 @pytest.mark.shape
 def test_shapes(answer: ModuleType, crowd: Dataset) -> None:
     """A row of neighbours for each user, a row of scores for each who asks."""
-    cf = answer.CollaborativeFilteringRecommender(neighbours=5).fit(crowd)
+    cf = answer.UserCF(neighbours=5).fit(crowd)
     assert cf.neighbours_.shape == (40, 40) and cf.score([0, 1]).shape == (2, 30)
 
 
@@ -116,7 +116,7 @@ def test_a_rating_on_the_diagonal_survives(answer: ModuleType) -> None:
     data = from_matrix([[1, 0, 0], [1, 1, 0], [0, 1, 1]])
     found = everyone(answer, data)
     assert found[0, 1] == pytest.approx(1 / 2 ** 0.5) and found[1, 2] == pytest.approx(1 / 2)
-    cf = answer.CollaborativeFilteringRecommender(significance=1).fit(data)
+    cf = answer.UserCF(significance=1).fit(data)
     assert cf.predict([0], [1])[0] == pytest.approx(1 / 2 ** 0.5), "user 1 votes for item 1"
 
 
@@ -174,14 +174,14 @@ def test_a_user_without_a_history_has_no_neighbours(answer: ModuleType) -> None:
         for values in ("binary", "ratings"):
             found = everyone(answer, from_matrix(HAND), similarity, values=values)
             assert np.isfinite(found).all() and (found[3] == 0).all() and (found[:, 3] == 0).all()
-        cf = answer.CollaborativeFilteringRecommender(similarity, significance=1).fit(from_matrix(HAND))
+        cf = answer.UserCF(similarity, significance=1).fit(from_matrix(HAND))
         assert (cf.score([3]) == 0).all() and cf.score([1])[0, 2] > 0
 
 
 def test_a_score_adds_up_the_neighbours_who_met_the_item(answer: ModuleType, crowd: Dataset) -> None:
     """score[u, j] is the sum of similarity times history over u's own neighbours: not a count, not a mean."""
     for settings in ({"neighbours": 5}, {"neighbours": 5, "values": "ratings"}, {"neighbours": 40, "recency": 3.0}):
-        cf = answer.CollaborativeFilteringRecommender(significance=4, **settings).fit(crowd)
+        cf = answer.UserCF(significance=4, **settings).fit(crowd)
         history = recency_weighted(crowd, 3.0) if "recency" in settings else crowd.matrix()
         expected = cf.neighbours_.toarray() @ history.toarray()
         assert cf.score(crowd.user_ids.ids) == pytest.approx(expected, abs=1e-5)
@@ -193,7 +193,7 @@ def test_lists_come_in_order_of_score_without_what_was_seen(answer: ModuleType) 
                         [1, 1, 1, 1, 0, 0],   # the nearest, met item 3
                         [1, 1, 0, 0, 1, 0],   # two others met item 4
                         [0, 1, 1, 0, 1, 0]])
-    cf = answer.CollaborativeFilteringRecommender(significance=1).fit(data)
+    cf = answer.UserCF(significance=1).fit(data)
     nearest, other = 3 / 12 ** 0.5, 2 / 3
     (first, top), (second, below) = cf.recommend([0], 2).of(0)
     assert (first, second) == (4, 3)
@@ -203,7 +203,7 @@ def test_lists_come_in_order_of_score_without_what_was_seen(answer: ModuleType) 
 def test_explanations_sum_to_the_score(answer: ModuleType, crowd: Dataset) -> None:
     """Every neighbour who met the item has its part, largest first; the others are not named."""
     for settings in ({"similarity": "jaccard", "neighbours": 10}, {"neighbours": 10, "recency": 3.0}):
-        cf = answer.CollaborativeFilteringRecommender(**settings).fit(crowd)
+        cf = answer.UserCF(**settings).fit(crowd)
         for user, item in ((4, 2), (17, 0), (30, 11)):
             parts = cf.explain(user, item)
             values = [part for _, part in parts]
@@ -220,7 +220,7 @@ def test_recency_weighs_who_asks_and_the_votes(answer: ModuleType, crowd: Datase
     expected = np.where(common_items(crowd) > 0, 1 - distance.cdist(recent, whole, "cosine"), 0)
     np.fill_diagonal(expected, 0)
     assert found == pytest.approx(expected, abs=1e-5)
-    cf = answer.CollaborativeFilteringRecommender(neighbours=40, significance=1, recency=3.0).fit(crowd)
+    cf = answer.UserCF(neighbours=40, significance=1, recency=3.0).fit(crowd)
     assert cf.score(crowd.user_ids.ids) == pytest.approx(expected @ recent, abs=1e-4)
 
 
@@ -229,7 +229,7 @@ def test_large_audiences_are_left_out_of_the_comparison_only(answer: ModuleType)
     data = from_matrix([[1, 1, 0, 0], [1, 1, 1, 0], [1, 0, 0, 1], [0, 1, 0, 1]])  # items 0 and 1: three of four
     found = everyone(answer, data, max_audience=0.6)
     assert np.argwhere(found).tolist() == [[2, 3], [3, 2]] and found[2, 3] == pytest.approx(1), "they share item 3"
-    cf = answer.CollaborativeFilteringRecommender(max_audience=0.6, significance=1).fit(data)
+    cf = answer.UserCF(max_audience=0.6, significance=1).fit(data)
     assert cf.score([2])[0] == pytest.approx([0, 1, 0, 1]), "user 3 met item 1"
     assert np.array_equal(everyone(answer, data, max_audience=0.75), everyone(answer, data)), "no more than 0.75 did"
 
@@ -244,7 +244,7 @@ def test_blocks_change_nothing(answer: ModuleType, crowd: Dataset, monkeypatch: 
                                settings: dict) -> None:
     """Computed a few users at a time, and by sparse products, the neighbours are the same."""
     def find() -> np.ndarray:
-        return answer.CollaborativeFilteringRecommender(neighbours=3, **settings).fit(crowd).neighbours_.toarray()
+        return answer.UserCF(neighbours=3, **settings).fit(crowd).neighbours_.toarray()
 
     whole = find()
     monkeypatch.setattr(answer, "BLOCK_CELLS", 130, raising=False)
@@ -259,7 +259,7 @@ def test_a_table_of_all_pairs_of_users_is_never_made(answer: ModuleType, monkeyp
     data.seen  # noqa: B018 (made before memory is counted)
     monkeypatch.setattr(answer, "BLOCK_CELLS", 1 << 16, raising=False)
     tracemalloc.start()
-    cf = answer.CollaborativeFilteringRecommender(neighbours=20, significance=1).fit(data)
+    cf = answer.UserCF(neighbours=20, significance=1).fit(data)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 18e6 and 10 * 3000 < cf.neighbours_.nnz <= 20 * 3000, f"{peak / 1e6:.0f} MB"
@@ -270,16 +270,16 @@ def test_lists_that_do_not_fit_into_memory_are_refused(answer: ModuleType, crowd
     """Lists of neighbours larger than memory are refused before they are begun, with their size and a way out."""
     monkeypatch.setattr(memory, "available_bytes", lambda: 10_000)
     with pytest.raises(MemoryError, match=r"30 neighbours for each of 40 users needs .* GiB are free: ask for fewer"):
-        answer.CollaborativeFilteringRecommender(neighbours=30).fit(crowd)
-    answer.CollaborativeFilteringRecommender(neighbours=5).fit(crowd)
+        answer.UserCF(neighbours=30).fit(crowd)
+    answer.UserCF(neighbours=5).fit(crowd)
 
 
 def test_what_does_not_go_together_is_refused(answer: ModuleType) -> None:
     """Ratings cannot be compared where there are none, nor weighed by recency."""
     with pytest.raises(ValueError, match="needs ratings"):
-        answer.CollaborativeFilteringRecommender(values="ratings").fit(Dataset.from_arrays([1, 2], [1, 1]))
+        answer.UserCF(values="ratings").fit(Dataset.from_arrays([1, 2], [1, 1]))
     with pytest.raises(ValueError, match="values='binary' only"):
-        answer.CollaborativeFilteringRecommender(values="ratings", recency=5.0)
+        answer.UserCF(values="ratings", recency=5.0)
 
 
 @pytest.mark.data
@@ -290,5 +290,5 @@ def test_movielens_bars(answer: ModuleType, ml100k: Dataset, settings: dict, flo
     from keras_recs.evaluation import evaluate
 
     parts = split(ml100k, "P1")
-    cf = answer.CollaborativeFilteringRecommender(**settings).fit(parts.train)
+    cf = answer.UserCF(**settings).fit(parts.train)
     assert evaluate(cf, parts).metrics["ndcg@10"] > floor - 5e-5

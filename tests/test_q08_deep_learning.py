@@ -15,7 +15,7 @@ from keras_recs.data import Dataset, from_matrix, split
 
 def build(answer: ModuleType, n_users: int = 12, n_items: int = 9, **settings: object) -> keras.Model:
     keras.utils.set_random_seed(0)
-    return answer.DeepLearningRecommender(**{"gmf_dim": 8, "mlp_dim": 8, "hidden": (16,), **settings}).build(
+    return answer.NeuMF(**{"gmf_dim": 8, "mlp_dim": 8, "hidden": (16,), **settings}).build(
         n_users, n_items)
 
 
@@ -28,7 +28,7 @@ def test_shapes(answer: ModuleType) -> None:
     """A pair gives one number, a user a row of scores."""
     assert build(answer).predict(pairs([0, 3, 11], [8, 0, 2]), verbose=0).shape == (3, 1)
     data = checkerboard()
-    recommender = answer.DeepLearningRecommender(gmf_dim=4, mlp_dim=4, hidden=(8,), n_epochs=1).fit(data)
+    recommender = answer.NeuMF(gmf_dim=4, mlp_dim=4, hidden=(8,), n_epochs=1).fit(data)
     assert recommender.score([0, 1]).shape == (2, 20) and recommender.predict([0, 1], [2, 3]).shape == (2,)
 
 
@@ -120,7 +120,7 @@ def test_both_branches_count(answer: ModuleType, branch: str) -> None:
 def test_an_epoch_is_every_positive_once_and_fresh_negatives(answer: ModuleType) -> None:
     """Each epoch holds every positive, `n_negatives` unmet items for each, labelled, shuffled and drawn anew."""
     data = checkerboard()
-    recommender = answer.DeepLearningRecommender(n_negatives=3)
+    recommender = answer.NeuMF(n_negatives=3)
     epochs = recommender._epochs(data, np.random.default_rng(0))
     seen = data.seen.toarray()
     drawn = []
@@ -141,7 +141,7 @@ def test_an_epoch_is_every_positive_once_and_fresh_negatives(answer: ModuleType)
 def test_every_user_meets_every_item_in_training(answer: ModuleType) -> None:
     """Users and items are paired as in the data, not row by row: a user learns about many items."""
     data = checkerboard()
-    inputs, _ = next(answer.DeepLearningRecommender(n_negatives=8)._epochs(data, np.random.default_rng(0)))
+    inputs, _ = next(answer.NeuMF(n_negatives=8)._epochs(data, np.random.default_rng(0)))
     for user in range(20):
         assert len(np.unique(inputs["item_id"][inputs["user_id"] == user])) == 20
 
@@ -170,7 +170,7 @@ def test_probabilities_are_calibrated(answer: ModuleType) -> None:
 def test_scores_are_the_logits_of_the_predictions(answer: ModuleType) -> None:
     """`predict` gives probabilities; `score` gives their logits, which do not saturate."""
     data = checkerboard()
-    recommender = answer.DeepLearningRecommender(gmf_dim=4, mlp_dim=4, hidden=(8,), n_epochs=2).fit(data)
+    recommender = answer.NeuMF(gmf_dim=4, mlp_dim=4, hidden=(8,), n_epochs=2).fit(data)
     probability = recommender.predict(np.full(20, 3), np.arange(20))
     assert ((probability > 0) & (probability < 1)).all()
     assert recommender.score([3])[0] == pytest.approx(np.log(probability / (1 - probability)), abs=1e-3)
@@ -178,7 +178,7 @@ def test_scores_are_the_logits_of_the_predictions(answer: ModuleType) -> None:
 
 def test_the_loss_falls_and_is_kept(answer: ModuleType) -> None:
     """`history_` holds the loss of every epoch, and it falls."""
-    recommender = answer.DeepLearningRecommender(gmf_dim=8, mlp_dim=8, n_epochs=40, batch_size=128,
+    recommender = answer.NeuMF(gmf_dim=8, mlp_dim=8, n_epochs=40, batch_size=128,
                                                  learning_rate=0.01).fit(checkerboard())
     assert len(recommender.history_["loss"]) == 40
     assert recommender.history_["loss"][-1] < 0.7 * recommender.history_["loss"][0]
@@ -187,7 +187,7 @@ def test_the_loss_falls_and_is_kept(answer: ModuleType) -> None:
 def test_a_user_who_has_met_everything_does_not_stop_the_fit(answer: ModuleType) -> None:
     """Who has no negatives is trained on positives alone."""
     matrix = np.array([[1, 1, 1], [1, 0, 0], [0, 1, 0]])
-    recommender = answer.DeepLearningRecommender(n_epochs=1).fit(from_matrix(matrix))
+    recommender = answer.NeuMF(n_epochs=1).fit(from_matrix(matrix))
     assert np.isfinite(recommender.score([0, 1, 2])).all()
 
 
@@ -197,7 +197,7 @@ def test_movielens_bar(answer: ModuleType, ml100k: Dataset) -> None:
     from keras_recs.evaluation import evaluate
 
     parts = split(ml100k, "P1")
-    assert evaluate(answer.DeepLearningRecommender().fit(parts.train), parts).metrics["ndcg@10"] >= 0.18
+    assert evaluate(answer.NeuMF().fit(parts.train), parts).metrics["ndcg@10"] >= 0.18
 
 
 @pytest.mark.parametrize(("name", "bad"), [("dropout", -0.1), ("dropout", 0.95), ("embedding_reg", -0.1),
@@ -205,4 +205,4 @@ def test_movielens_bar(answer: ModuleType, ml100k: Dataset) -> None:
 def test_hyperparameters_have_limits(answer: ModuleType, name: str, bad: float) -> None:
     """A share outside its range, a negative price, rate or seed is refused by its name."""
     with pytest.raises(ValueError, match=name):
-        answer.DeepLearningRecommender(**{name: bad})
+        answer.NeuMF(**{name: bad})

@@ -45,7 +45,7 @@ def context_shares(adjacency: sparse.csr_array, window: int) -> np.ndarray:
 
 
 def trained_long(answer: ModuleType, data: Dataset, **settings: object):
-    return answer.GraphEmbeddingRecommender(**{**dict(
+    return answer.DeepWalk(**{**dict(
         n_factors=32, walks_per_node=150, walk_length=20, learning_rate=0.05, n_negatives=5), **settings}).fit(data)
 
 
@@ -58,7 +58,7 @@ def test_shapes(answer: ModuleType, uneven: sparse.csr_array, fans: Dataset) -> 
     assert answer.random_walks(uneven, np.array([0, 0, 6]), 5, np.random.default_rng(0)).shape == (3, 5)
     x, y = answer.embed(uneven, **SHORT)
     assert x.shape == y.shape == (7, 8) and x.dtype == np.float32
-    graph = answer.GraphEmbeddingRecommender(n_factors=4, walks_per_node=2).fit(fans)
+    graph = answer.DeepWalk(n_factors=4, walks_per_node=2).fit(fans)
     assert graph.user_factors_.shape == (31, 4) and graph.item_factors_.shape == (21, 4)
 
 
@@ -200,7 +200,7 @@ def test_the_popularity_term_is_exact(answer: ModuleType, fans: Dataset) -> None
         expected = np.log(2 * np.array(shares) / sum(shares))
         assert answer.log_noise(np.array([4, 1, 1]), 2, exponent) == pytest.approx(expected, abs=1e-6)
     for exponent in (0.25, 0.75):
-        graph = answer.GraphEmbeddingRecommender(4, 1, noise_exponent=exponent).fit(fans)
+        graph = answer.DeepWalk(4, 1, noise_exponent=exponent).fit(fans)
         gaps = graph.item_bias_[:20] - graph.item_bias_[0]
         assert gaps == pytest.approx(exponent * np.log(fans.popularity[:20] / fans.popularity[0]), abs=1e-5)
 
@@ -211,9 +211,9 @@ def test_scores_are_input_times_output_plus_noise(answer: ModuleType, fans: Data
     x, y = answer.embed(bipartite(fans), dim=6, seed=2, **settings)
     noise = answer.log_noise(np.diff(bipartite(fans).indptr), 5, 0.5)
     users = np.arange(31)
-    conditional = answer.GraphEmbeddingRecommender(6, seed=2, **settings).fit(fans)
+    conditional = answer.DeepWalk(6, seed=2, **settings).fit(fans)
     assert conditional.score(users) == pytest.approx(x[:31] @ y[31:].T + noise[31:], abs=1e-5)
-    dot = answer.GraphEmbeddingRecommender(6, seed=2, scoring="dot", **settings).fit(fans)
+    dot = answer.DeepWalk(6, seed=2, scoring="dot", **settings).fit(fans)
     assert dot.score(users) == pytest.approx(x[:31] @ x[31:].T, abs=1e-5)
     assert dot.item_bias_ is None
 
@@ -252,7 +252,7 @@ def test_movielens_bar(answer: ModuleType, ml100k: Dataset) -> None:
     from keras_recs.evaluation import evaluate, evaluate_scores
 
     parts = split(ml100k, "P1")
-    graph = answer.GraphEmbeddingRecommender().fit(parts.train)
+    graph = answer.DeepWalk().fit(parts.train)
     assert evaluate(graph, parts).metrics["ndcg@10"] > 0.18
     x, _ = answer.embed(bipartite(parts.train), dim=64)
     dot = evaluate_scores(x[:ml100k.n_users] @ x[ml100k.n_users:].T, parts)

@@ -46,16 +46,16 @@ def tastes() -> tuple[Dataset, np.ndarray, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def bpr(answer: ModuleType, tastes: tuple) -> Any:
-    return answer.BPRRecommender(n_factors=8, n_epochs=15, batch_size=512, reg=1e-5).fit(tastes[0])
+    return answer.BPR(n_factors=8, n_epochs=15, batch_size=512, reg=1e-5).fit(tastes[0])
 
 
 @pytest.mark.shape
 def test_shapes(answer: ModuleType, tastes: tuple) -> None:
     """Factors have a row per user or item, scores a row per user, the Keras model one score for each item given."""
-    als = answer.ImplicitALSRecommender(n_factors=5, n_iterations=2).fit(tastes[0])
+    als = answer.ImplicitALS(n_factors=5, n_iterations=2).fit(tastes[0])
     assert als.user_factors_.shape == (200, 5) and als.item_factors_.shape == (60, 5)
     assert als.score([0, 1]).shape == (2, 60) and als.fold_in([3, 4]).shape == (5,)
-    model = answer.BPRRecommender(n_factors=4).build(10, 20)
+    model = answer.BPR(n_factors=4).build(10, 20)
     users = np.array([3, 4], np.int32)
     assert model.predict({"user_id": users, "item_id": np.array([[0, 19, 2], [1, 2, 3]])}, verbose=0).shape == (2, 3)
     assert model.predict({"user_id": users, "item_id": np.array([0, 19])}, verbose=0).shape == (2, 1)
@@ -126,7 +126,7 @@ def test_without_extra_confidence_it_is_a_shrunken_svd(answer: ModuleType) -> No
     """With alpha = 0 the solution is known: the SVD of the matrix, every singular value less reg."""
     r, *_ = small(counts=False)
     u, s, v = np.linalg.svd(r.toarray(), full_matrices=False)
-    als = answer.ImplicitALSRecommender(n_factors=7, reg=0.4, alpha=0.0, n_iterations=150)
+    als = answer.ImplicitALS(n_factors=7, reg=0.4, alpha=0.0, n_iterations=150)
     scores = als.fit(from_matrix(r.toarray())).score(np.arange(7))
     assert scores == pytest.approx(u * np.maximum(s - 0.4, 0) @ v, abs=2e-3)
 
@@ -135,7 +135,7 @@ def test_alpha_is_trust_in_what_was_observed(answer: ModuleType, tastes: tuple) 
     """The larger alpha, the nearer to 1 what a user met, at the price of what they did not meet."""
     data = tastes[0]
     met = data.matrix().toarray() > 0
-    scores = [answer.ImplicitALSRecommender(n_factors=4, alpha=alpha, reg=1.0, reg_exponent=0.0).fit(data)
+    scores = [answer.ImplicitALS(n_factors=4, alpha=alpha, reg=1.0, reg_exponent=0.0).fit(data)
               .score(data.user_ids.ids) for alpha in (0.0, 1.0, 10.0)]
     near, far = [((s[met] - 1) ** 2).mean() for s in scores], [(s[~met] ** 2).mean() for s in scores]
     assert near[0] > 1.2 * near[1] > 1.44 * near[2], near
@@ -145,7 +145,7 @@ def test_alpha_is_trust_in_what_was_observed(answer: ModuleType, tastes: tuple) 
 def test_what_was_not_met_counts_as_little_but_counts(answer: ModuleType) -> None:
     """Items of the other kind, which nobody like the user met, score near 0, not 1 like the rest."""
     data = checkerboard()
-    scores = answer.ImplicitALSRecommender(n_factors=4, reg=1.0).fit(data).score(data.user_ids.ids)
+    scores = answer.ImplicitALS(n_factors=4, reg=1.0).fit(data).score(data.user_ids.ids)
     own = np.add.outer(np.arange(20), np.arange(20)) % 2 == 0
     assert scores[own].min() > 0.4 and np.abs(scores[~own]).max() < 0.05
 
@@ -153,7 +153,7 @@ def test_what_was_not_met_counts_as_little_but_counts(answer: ModuleType) -> Non
 def test_one_iteration_more_changes_nothing_in_the_end(answer: ModuleType) -> None:
     """A converged solution stays where it is."""
     data = from_matrix(small()[0].toarray())
-    make = lambda n: answer.ImplicitALSRecommender(n_factors=3, reg=0.5, n_iterations=n).fit(data)  # noqa: E731
+    make = lambda n: answer.ImplicitALS(n_factors=3, reg=0.5, n_iterations=n).fit(data)  # noqa: E731
     before, after, start = (make(n).score(np.arange(7)) for n in (150, 151, 1))
     assert after == pytest.approx(before, abs=1e-4)
     assert np.abs(start - before).max() > 0.05, "and one iteration was not the end"
@@ -165,16 +165,16 @@ def test_confidence_may_count_events(answer: ModuleType) -> None:
     users, items = once.tocoo().coords
     again = Dataset.from_arrays(np.r_[users, [0] * 20], np.r_[items, [items[0]] * 20])
     plain, binary, counts = (
-        answer.ImplicitALSRecommender(n_factors=2, reg=1.0, confidence=kind).fit(data).predict([0], [items[0]])[0]
+        answer.ImplicitALS(n_factors=2, reg=1.0, confidence=kind).fit(data).predict([0], [items[0]])[0]
         for kind, data in (("binary", Dataset.from_arrays(users, items)), ("binary", again), ("counts", again)))
     assert binary == pytest.approx(plain, abs=1e-5) and (1 - counts) ** 2 < 0.5 * (1 - binary) ** 2
     with pytest.raises(ValueError, match="confidence='ratings' needs values above 0, got -1"):
-        answer.ImplicitALSRecommender(confidence="ratings").fit(Dataset.from_arrays([0, 1], [0, 1], [3.0, -1.0]))
+        answer.ImplicitALS(confidence="ratings").fit(Dataset.from_arrays([0, 1], [0, 1], [3.0, -1.0]))
 
 
 def test_who_met_nothing_has_no_taste(answer: ModuleType) -> None:
     """A user without events and an item without an audience get factors of exactly zero."""
-    als = answer.ImplicitALSRecommender(n_factors=3, reg=0.5).fit(from_matrix(small()[0].toarray()))
+    als = answer.ImplicitALS(n_factors=3, reg=0.5).fit(from_matrix(small()[0].toarray()))
     assert (als.user_factors_[4] == 0).all() and np.abs(als.item_factors_[5]).max() < 1e-6
     assert np.abs(als.user_factors_).max() > 0.1
     assert (als.score([4]) == 0).all()
@@ -193,7 +193,7 @@ def test_blocks_change_nothing(answer: ModuleType, monkeypatch: pytest.MonkeyPat
 def test_a_new_user_is_folded_in_by_the_same_equations(answer: ModuleType, exponent: float) -> None:
     """A user who comes later gets the vector that the normal equations give, and leaves the model as it was."""
     data = from_matrix(small(counts=False)[0].toarray())
-    als = answer.ImplicitALSRecommender(n_factors=3, reg=0.5, alpha=4.0, reg_exponent=exponent).fit(data)
+    als = answer.ImplicitALS(n_factors=3, reg=0.5, alpha=4.0, reg_exponent=exponent).fit(data)
     before = als.item_factors_.copy()
     row = np.isin(np.arange(9), [1, 2, 7])
     price = 0.5 * (1 + 4 * 3 / 9) ** exponent
@@ -222,7 +222,7 @@ def test_the_pairwise_loss_is_worked_out_by_hand(answer: ModuleType) -> None:
 def test_the_gradient_is_worked_out_by_hand(answer: ModuleType) -> None:
     """The loss moves p by -(1 - σ)(q_i - q_j), q_i by -(1 - σ) p, q_j against it, and the two biases apart."""
     keras.utils.set_random_seed(0)
-    model = answer.BPRRecommender(n_factors=3, reg=0.0, init_scale=1.0).build(4, 5)
+    model = answer.BPR(n_factors=3, reg=0.0, init_scale=1.0).build(4, 5)
     tables = {layer.name: layer.embeddings for layer in model.layers if isinstance(layer, keras.layers.Embedding)}
     tables["bias"].assign(np.arange(5.0)[:, None] / 5)
     user, i, j = 2, 4, 1
@@ -244,7 +244,7 @@ def test_the_gradient_is_worked_out_by_hand(answer: ModuleType) -> None:
 def test_fit_takes_rows_of_items_and_their_labels(answer: ModuleType) -> None:
     """`fit({"user_id": u, "item_id": rows}, labels)` learns to put each row's labelled item first."""
     keras.utils.set_random_seed(0)
-    model = answer.BPRRecommender(n_factors=4, learning_rate=0.2, reg=0.0).build(4, 4)
+    model = answer.BPR(n_factors=4, learning_rate=0.2, reg=0.0).build(4, 4)
     rows = {"user_id": np.arange(4, dtype=np.int32), "item_id": np.tile(np.arange(4, dtype=np.int32), (4, 1))}
     loss = model.fit(rows, np.eye(4, dtype=np.float32), epochs=25, batch_size=4, verbose=0).history["loss"]
     assert loss[0] == pytest.approx(np.log(2), abs=0.05), "at first, it cannot tell"
@@ -273,7 +273,7 @@ def test_it_ranks_beyond_popularity(answer: ModuleType, request: pytest.FixtureR
                                     name: str) -> None:
     """Of two equally popular items, the one of the user's own taste ranks first: popularity would toss a coin."""
     data, users, items = tastes
-    fitted = answer.ImplicitALSRecommender(n_factors=4).fit(data) if name == "ALS" else request.getfixturevalue("bpr")
+    fitted = answer.ImplicitALS(n_factors=4).fit(data) if name == "ALS" else request.getfixturevalue("bpr")
     scores = fitted.score(data.user_ids.ids)
     twin = items ^ 1
     assert (data.popularity[items] > data.popularity[twin]).mean() == pytest.approx(0.5, abs=0.12)
@@ -284,14 +284,14 @@ def test_a_user_without_events_is_served_by_popularity(answer: ModuleType) -> No
     """The item bias learns popularity, and who met nothing is ranked by it alone."""
     audience = np.arange(1, 11)  # item i was met by i + 1 of 12 users, in turn
     matrix = np.array([[(u - 5 * i) % 12 < n for i, n in enumerate(audience)] for u in range(12)], float)
-    recommender = answer.BPRRecommender(n_factors=4, n_epochs=10, batch_size=32, learning_rate=0.05)
+    recommender = answer.BPR(n_factors=4, n_epochs=10, batch_size=32, learning_rate=0.05)
     scores = recommender.fit(from_matrix(np.vstack([matrix, np.zeros(10)]))).score([12])[0]
     assert scores == pytest.approx(recommender.item_bias_, abs=1e-6)
     assert np.corrcoef(scores, audience)[0, 1] > 0.9
 
 
 @pytest.mark.data
-@pytest.mark.parametrize(("name", "floor"), [("ImplicitALSRecommender", 0.2067), ("BPRRecommender", 0.18)])
+@pytest.mark.parametrize(("name", "floor"), [("ImplicitALS", 0.2067), ("BPR", 0.18)])
 def test_movielens_bars(answer: ModuleType, ml100k: Dataset, name: str, floor: float) -> None:
     """On MovieLens-100K (P1), NDCG@10 reaches that of the best public implementations; popularity has 0.119."""
     parts = split(ml100k, "P1")

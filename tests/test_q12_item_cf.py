@@ -43,7 +43,7 @@ def with_event(data: Dataset, user: int, item: int, time: int) -> Dataset:
 @pytest.mark.shape
 def test_shapes(answer: ModuleType, crowd: Dataset) -> None:
     """W has a row and a column per item, scores a row per user."""
-    for recommender in (answer.ItemCFRecommender(), answer.ItemCFRecommender(neighbours=3), answer.EASERecommender()):
+    for recommender in (answer.ItemCF(), answer.ItemCF(neighbours=3), answer.EASE()):
         assert recommender.fit(crowd).weights_.shape == (30, 30)
         assert recommender.score([0, 1]).shape == (2, 30)
         assert len(recommender.explain(4, 20)) == crowd.matrix()[[4]].nnz
@@ -51,7 +51,7 @@ def test_shapes(answer: ModuleType, crowd: Dataset) -> None:
 
 def test_cosine_is_worked_out_by_hand(answer: ModuleType) -> None:
     """Cosine: users in common over the root of the product of audiences."""
-    weights = dense(answer.ItemCFRecommender("cosine").fit(from_matrix(HAND)).weights_)
+    weights = dense(answer.ItemCF("cosine").fit(from_matrix(HAND)).weights_)
     a, b = 2 / np.sqrt(3 * 2), 1 / 2
     assert weights == pytest.approx(np.array([[0, a, a, 0], [a, 0, b, 0], [a, b, 0, 0], [0, 0, 0, 0]]), abs=1e-6)
 
@@ -59,7 +59,7 @@ def test_cosine_is_worked_out_by_hand(answer: ModuleType) -> None:
 @pytest.mark.parametrize("penalty", [0.0, 0.5, 1.0])
 def test_conditional_probability_is_worked_out_by_hand(answer: ModuleType, penalty: float) -> None:
     """Conditional: of those who met i, the share who met j, with a penalty for j's popularity; not symmetric."""
-    cf = answer.ItemCFRecommender("conditional", popularity_penalty=penalty).fit(from_matrix(HAND))
+    cf = answer.ItemCF("conditional", popularity_penalty=penalty).fit(from_matrix(HAND))
     weights = dense(cf.weights_)
     assert weights[0, 1] == pytest.approx(2 / (3 * 2 ** penalty)), "from item 0 (3 users) to item 1 (2 users)"
     assert weights[1, 0] == pytest.approx(2 / (2 * 3 ** penalty)), "and back"
@@ -71,30 +71,30 @@ def test_cosines_equal_scipys(answer: ModuleType, crowd: Dataset) -> None:
     binary = crowd.matrix().toarray()
     expected = 1 - spatial.distance.squareform(spatial.distance.pdist(binary.T, "cosine"))
     np.fill_diagonal(expected, 0)
-    assert dense(answer.ItemCFRecommender().fit(crowd).weights_) == pytest.approx(expected, abs=1e-5)
+    assert dense(answer.ItemCF().fit(crowd).weights_) == pytest.approx(expected, abs=1e-5)
 
     ratings = crowd.matrix("ratings").toarray()
     means = ratings.sum(1) / (ratings > 0).sum(1)
     centred = np.where(ratings > 0, ratings - means[:, None], 0)
     expected = 1 - spatial.distance.squareform(spatial.distance.pdist(centred.T, "cosine"))
     np.fill_diagonal(expected, 0)
-    assert dense(answer.ItemCFRecommender("adjusted_cosine").fit(crowd).weights_) == pytest.approx(expected, abs=1e-5)
+    assert dense(answer.ItemCF("adjusted_cosine").fit(crowd).weights_) == pytest.approx(expected, abs=1e-5)
 
 
 def test_shrinkage_discounts_small_overlaps(answer: ModuleType, crowd: Dataset) -> None:
     """Shrinkage multiplies by n / (n + shrinkage), with n the users in common."""
     together = crowd.matrix().T @ crowd.matrix()
     for similarity in ("cosine", "conditional", "adjusted_cosine"):
-        plain = dense(answer.ItemCFRecommender(similarity).fit(crowd).weights_)
-        shrunk = dense(answer.ItemCFRecommender(similarity, shrinkage=4.0).fit(crowd).weights_)
+        plain = dense(answer.ItemCF(similarity).fit(crowd).weights_)
+        shrunk = dense(answer.ItemCF(similarity, shrinkage=4.0).fit(crowd).weights_)
         factor = together.toarray() / (together.toarray() + 4.0)
         assert shrunk == pytest.approx(plain * factor, abs=1e-6), similarity
 
 
 def test_only_the_nearest_neighbours_speak(answer: ModuleType, crowd: Dataset) -> None:
     """With `neighbours=k`, every row of W keeps its k largest entries and loses the rest."""
-    full = dense(answer.ItemCFRecommender().fit(crowd).weights_)
-    thin = dense(answer.ItemCFRecommender(neighbours=4).fit(crowd).weights_)
+    full = dense(answer.ItemCF().fit(crowd).weights_)
+    thin = dense(answer.ItemCF(neighbours=4).fit(crowd).weights_)
     assert ((thin > 0).sum(axis=1) == np.minimum(4, (full > 0).sum(axis=1))).all()
     for row, kept in zip(full, thin, strict=True):
         assert kept[kept > 0] == pytest.approx(row[kept > 0])
@@ -103,8 +103,8 @@ def test_only_the_nearest_neighbours_speak(answer: ModuleType, crowd: Dataset) -
 
 def test_a_score_is_history_times_weights(answer: ModuleType, crowd: Dataset) -> None:
     """The score of j sums W[i, j] over the items i of the history, and nothing else."""
-    for cf in (answer.ItemCFRecommender("conditional"), answer.ItemCFRecommender(neighbours=5),
-               answer.EASERecommender(reg=10.0)):
+    for cf in (answer.ItemCF("conditional"), answer.ItemCF(neighbours=5),
+               answer.EASE(reg=10.0)):
         cf.fit(crowd)
         expected = crowd.matrix().toarray() @ dense(cf.weights_)
         assert cf.score(crowd.user_ids.ids) == pytest.approx(expected, abs=1e-4)
@@ -112,7 +112,7 @@ def test_a_score_is_history_times_weights(answer: ModuleType, crowd: Dataset) ->
 
 def test_blocks_change_nothing(answer: ModuleType, crowd: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     """Computed in blocks of a few rows, or by sparse products, W is the same."""
-    makers = [lambda: answer.ItemCFRecommender(), lambda: answer.ItemCFRecommender(neighbours=3, shrinkage=2.0)]
+    makers = [lambda: answer.ItemCF(), lambda: answer.ItemCF(neighbours=3, shrinkage=2.0)]
     whole = [dense(make().fit(crowd).weights_) for make in makers]
     monkeypatch.setattr(neighbours, "BLOCK_CELLS", 100)
     for make, expected in zip(makers, whole, strict=True):
@@ -124,17 +124,17 @@ def test_a_table_that_does_not_fit_into_memory_is_refused(answer: ModuleType, cr
     """A dense table larger than memory is refused before it is begun, with its size and a way out."""
     monkeypatch.setattr(memory, "available_bytes", lambda: 1000)
     with pytest.raises(MemoryError, match=r"30 × 30 similarities needs .* GiB are free: set neighbours"):
-        answer.ItemCFRecommender().fit(crowd)
+        answer.ItemCF().fit(crowd)
     with pytest.raises(MemoryError, match="EASE on 30 items needs"):
-        answer.EASERecommender().fit(crowd)
-    answer.ItemCFRecommender(neighbours=5).fit(crowd)
+        answer.EASE().fit(crowd)
+    answer.ItemCF(neighbours=5).fit(crowd)
 
 
 def test_an_item_nobody_met_is_like_no_other(answer: ModuleType) -> None:
     """An item without an audience has the similarity 0 to all, not NaN, and finite scores."""
     lonely = from_matrix(np.hstack([HAND, np.zeros((4, 1))]))
-    for cf in (answer.ItemCFRecommender(), answer.ItemCFRecommender("conditional"), answer.ItemCFRecommender(
-            "adjusted_cosine", shrinkage=1.0), answer.EASERecommender(reg=1.0)):
+    for cf in (answer.ItemCF(), answer.ItemCF("conditional"), answer.ItemCF(
+            "adjusted_cosine", shrinkage=1.0), answer.EASE(reg=1.0)):
         weights = dense(cf.fit(lonely).weights_)
         assert (weights[4] == 0).all() and (weights[:, 4] == 0).all()
         assert np.isfinite(cf.score(np.arange(4))).all()
@@ -145,13 +145,13 @@ def test_an_item_nobody_met_is_like_no_other(answer: ModuleType) -> None:
     dict(shrinkage=3.0), dict(recency=4.0)], ids=str)
 def test_an_update_equals_a_refit(answer: ModuleType, crowd: Dataset, settings: dict) -> None:
     """Taking in interactions one by one gives the weights and the scores of a new fit."""
-    cf = answer.ItemCFRecommender(**settings).fit(crowd)
+    cf = answer.ItemCF(**settings).fit(crowd)
     before = dense(cf.weights_).copy()
     data = crowd
     for step, (user, item) in enumerate([(3, 29), (7, 0), (3, 28), (3, 29)]):
         cf.update(user, item)
         data = with_event(data, user, item, 10 ** 7 + step)
-    refit = answer.ItemCFRecommender(**settings).fit(data)
+    refit = answer.ItemCF(**settings).fit(data)
     assert dense(cf.weights_) == pytest.approx(dense(refit.weights_), abs=1e-6)
     assert cf.score(data.user_ids.ids) == pytest.approx(refit.score(data.user_ids.ids), abs=1e-5)
     assert not cf.recommend([3], 30).valid[0, -1] and 29 not in cf.recommend([3], 5).items
@@ -160,10 +160,10 @@ def test_an_update_equals_a_refit(answer: ModuleType, crowd: Dataset, settings: 
 
 def test_an_update_that_cannot_be_exact_is_refused(answer: ModuleType, crowd: Dataset) -> None:
     """Adjusted cosine and unknown ids are refused, and nothing changes."""
-    cf = answer.ItemCFRecommender("adjusted_cosine").fit(crowd)
+    cf = answer.ItemCF("adjusted_cosine").fit(crowd)
     with pytest.raises(ValueError, match="fit again"):
         cf.update(3, 29)
-    plain = answer.ItemCFRecommender().fit(crowd)
+    plain = answer.ItemCF().fit(crowd)
     before = dense(plain.weights_).copy()
     with pytest.raises(KeyError, match="item holds 1 unknown"):
         plain.update(3, 999)
@@ -175,7 +175,7 @@ def test_an_update_that_cannot_be_exact_is_refused(answer: ModuleType, crowd: Da
 
 def test_ease_has_a_diagonal_of_zeros(answer: ModuleType, crowd: Dataset) -> None:
     """No item explains itself: the diagonal is exactly zero, and the rest is not."""
-    weights = answer.EASERecommender(reg=5.0).fit(crowd).weights_
+    weights = answer.EASE(reg=5.0).fit(crowd).weights_
     assert (np.diag(weights) == 0).all() and np.abs(weights).max() > 0.05
 
 
@@ -183,7 +183,7 @@ def test_ease_has_a_diagonal_of_zeros(answer: ModuleType, crowd: Dataset) -> Non
 def test_ease_is_where_its_objective_is_stationary(answer: ModuleType, crowd: Dataset, reg: float) -> None:
     """Off the diagonal, the gradient of |X - XW|² + reg |W|² is zero: nothing could be gained by moving an entry."""
     x = crowd.matrix().toarray().astype(np.float64)
-    weights = answer.EASERecommender(reg=reg).fit(crowd).weights_.astype(np.float64)
+    weights = answer.EASE(reg=reg).fit(crowd).weights_.astype(np.float64)
     gradient = x.T @ (x @ weights - x) + reg * weights
     np.fill_diagonal(gradient, 0)
     assert np.abs(gradient).max() < 1e-3 * np.abs(x.T @ x).max()
@@ -202,7 +202,7 @@ def test_ease_predicts_column_by_column(answer: ModuleType) -> None:
     """W[:, j] is the ridge regression of item j on the other items: rows and columns are not mixed up."""
     rng = np.random.default_rng(2)
     x = (rng.random((50, 6)) < [0.9, 0.7, 0.5, 0.4, 0.2, 0.1]).astype(float)
-    weights = answer.EASERecommender(reg=3.0).fit(from_matrix(x)).weights_
+    weights = answer.EASE(reg=3.0).fit(from_matrix(x)).weights_
     for j in range(6):
         others = np.arange(6) != j
         a = x[:, others]
@@ -215,7 +215,7 @@ def test_an_impossible_regulariser_is_an_error(answer: ModuleType) -> None:
     twins = np.ones((200, 40))
     twins[0, 0] = 0
     with pytest.raises(ValueError, match="larger reg"):
-        answer.EASERecommender(reg=1e-9).fit(from_matrix(twins))
+        answer.EASE(reg=1e-9).fit(from_matrix(twins))
 
 
 # --- both --------------------------------------------------------------------------------------------------------
@@ -224,8 +224,8 @@ def test_an_impossible_regulariser_is_an_error(answer: ModuleType) -> None:
 @pytest.mark.parametrize("recency", [None, 3.0])
 def test_explanations_sum_to_the_score(answer: ModuleType, crowd: Dataset, recency: float | None) -> None:
     """Each item of the history gets its part of the score, largest first; the parts add up."""
-    for cf in (answer.ItemCFRecommender(recency=recency), answer.ItemCFRecommender(neighbours=5, recency=recency),
-               answer.EASERecommender(reg=10.0, recency=recency)):
+    for cf in (answer.ItemCF(recency=recency), answer.ItemCF(neighbours=5, recency=recency),
+               answer.EASE(reg=10.0, recency=recency)):
         cf.fit(crowd)
         for user, item in ((4, 20), (17, 3)):
             parts = cf.explain(user, item)
@@ -240,7 +240,7 @@ def test_explanations_sum_to_the_score(answer: ModuleType, crowd: Dataset, recen
 
 def test_recency_weighs_the_history_and_leaves_the_weights(answer: ModuleType, crowd: Dataset) -> None:
     """With `recency`, an event of age a counts exp(-a / recency); W is learned from all events alike."""
-    for make in (answer.ItemCFRecommender, answer.EASERecommender):
+    for make in (answer.ItemCF, answer.EASE):
         plain, recent = make().fit(crowd), make(recency=3.0).fit(crowd)
         assert np.array_equal(dense(plain.weights_), dense(recent.weights_))
         expected = recency_weighted(crowd, 3.0).toarray() @ dense(plain.weights_)
@@ -249,7 +249,7 @@ def test_recency_weighs_the_history_and_leaves_the_weights(answer: ModuleType, c
 
 @pytest.mark.data
 @pytest.mark.parametrize(("name", "settings", "floor"), [
-    ("ItemCFRecommender", {}, 0.195), ("EASERecommender", {}, 0.2009), ("EASERecommender", {"recency": 10.0}, 0.25)],
+    ("ItemCF", {}, 0.195), ("EASE", {}, 0.2009), ("EASE", {"recency": 10.0}, 0.25)],
     ids=["item CF", "EASE", "EASE, recent history"])
 def test_movielens_bars(answer: ModuleType, ml100k: Dataset, name: str, settings: dict, floor: float) -> None:
     """On MovieLens-100K (P1), NDCG@10 reaches that of the best public implementations of the same method."""

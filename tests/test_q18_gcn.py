@@ -34,9 +34,9 @@ def crowd() -> Dataset:
     return from_matrix(met.astype(float))
 
 
-def build(answer: ModuleType, data: Dataset, **settings: object) -> keras.Model:
+def build(answer: ModuleType, data: Dataset, kind: str = "LightGCN", **settings: object) -> keras.Model:
     keras.utils.set_random_seed(0)
-    return answer.GraphConvolutionalNetworkRecommender(**{"dim": 4, "reg": 0.0, **settings}).build(
+    return getattr(answer, kind)(**{"dim": 4, "reg": 0.0, **settings}).build(
         data.n_users, data.n_items, bipartite(data))
 
 
@@ -76,7 +76,7 @@ def test_shapes(answer: ModuleType) -> None:
     assert sorted(model.input) == ["item_id", "user_id"]
     assert model.predict(pairs([0, 1, 1], [[0, 1], [2, 0], [1, 1]]), verbose=0).shape == (3, 2)
     assert model.predict(pairs([0, 1, 1], [0, 1, 2]), verbose=0).shape == (3, 1)
-    recommender = answer.GraphConvolutionalNetworkRecommender(dim=4, n_epochs=1, n_batches=2).fit(checkerboard())
+    recommender = answer.LightGCN(dim=4, n_epochs=1, n_batches=2).fit(checkerboard())
     assert recommender.score([0, 1]).shape == (2, 20) and recommender.predict([0, 1], [2, 3]).shape == (2,)
 
 
@@ -106,11 +106,11 @@ def test_vectors_come_from_the_graph(answer: ModuleType, crowd: Dataset) -> None
     assert np.abs(here - there).max() > 1e-3
 
 
-@pytest.mark.parametrize("convolution", ["light", "ngcf"])
-def test_news_from_two_steps_away_arrive_with_two_layers(answer: ModuleType, convolution: str) -> None:
+@pytest.mark.parametrize("kind", ["LightGCN", "NGCF"])
+def test_news_from_two_steps_away_arrive_with_two_layers(answer: ModuleType, kind: str) -> None:
     """u1 is two steps from u0: its vector reaches u0 with K = 2, and not with K = 1. i2 is three steps away."""
     for n_layers, within in ((0, [0]), (1, [0, 2, 3]), (2, [0, 1, 2, 3]), (3, [0, 1, 2, 3, 4])):
-        layer = encoder(build(answer, PATH, n_layers=n_layers, convolution=convolution))
+        layer = encoder(build(answer, PATH, n_layers=n_layers, kind=kind))
         rng = np.random.default_rng(0)
         before = rng.normal(size=(5, 4))
         heard = []
@@ -128,13 +128,13 @@ def encoder_nodes(layer: keras.Layer, embeddings: np.ndarray) -> object:
     return layer.nodes()
 
 
-@pytest.mark.parametrize("convolution", ["light", "ngcf"])
-def test_nodes_without_edges_stay_finite(answer: ModuleType, crowd: Dataset, convolution: str) -> None:
+@pytest.mark.parametrize("kind", ["LightGCN", "NGCF"])
+def test_nodes_without_edges_stay_finite(answer: ModuleType, crowd: Dataset, kind: str) -> None:
     """A user without a history hears nothing, keeps its own vector over K + 1, and spoils nobody's."""
-    layer = encoder(build(answer, crowd, n_layers=3, convolution=convolution))
+    layer = encoder(build(answer, crowd, n_layers=3, kind=kind))
     nodes = keras.ops.convert_to_numpy(layer.nodes())
     assert np.isfinite(nodes).all()
-    if convolution == "light":
+    if kind == "LightGCN":
         alone = keras.ops.convert_to_numpy(layer.embeddings)[[29, 49]]
         assert nodes[[29, 49]] == pytest.approx(alone / 4, abs=1e-6)
 
@@ -162,7 +162,7 @@ def test_memory_grows_with_the_edges_and_not_with_their_square(answer: ModuleTyp
 def test_a_graph_of_other_nodes_is_refused(answer: ModuleType) -> None:
     """The users' block alone, or a graph of another size, is an error that says what was expected."""
     with pytest.raises(ValueError, match=r"adjacency .* 2 users and 3 items, got shape \(2, 3\)"):
-        answer.GraphConvolutionalNetworkRecommender().build(2, 3, PATH.seen)
+        answer.LightGCN().build(2, 3, PATH.seen)
 
 
 # --- learning ----------------------------------------------------------------------------------------------------
@@ -244,7 +244,7 @@ def test_lightgcn_learns_the_vectors_and_nothing_else(answer: ModuleType, crowd:
 def test_one_layer_of_ngcf_is_worked_out_by_hand(answer: ModuleType) -> None:
     """NGCF on i0 - u0 - i1: LeakyReLU((E + ÂE) W1 + (E ⊙ ÂE) W2 + b), laid beside E."""
     data = from_matrix([[1, 1]])  # node 0 the user, nodes 1 and 2 the items; every edge weighs 1 / √2
-    layer = encoder(build(answer, data, convolution="ngcf", n_layers=1, dim=1), np.array([[2.0], [-1.0], [3.0]]))
+    layer = encoder(build(answer, data, kind="NGCF", n_layers=1, dim=1), np.array([[2.0], [-1.0], [3.0]]))
     layer.weight_sum.assign([[[1.0]]])
     layer.weight_product.assign([[[0.5]]])
     layer.bias.assign([[-1.0]])
@@ -260,9 +260,9 @@ def test_one_layer_of_ngcf_is_worked_out_by_hand(answer: ModuleType) -> None:
 
 def test_what_is_served_is_what_was_trained(answer: ModuleType, crowd: Dataset) -> None:
     """Scores are those of the trained model, from vectors after all convolutions."""
-    for convolution in ("light", "ngcf"):
+    for kind in ("LightGCN", "NGCF"):
         settings = dict(dim=4, n_epochs=1, n_batches=3)
-        recommender = answer.GraphConvolutionalNetworkRecommender(convolution, **settings).fit(crowd)
+        recommender = getattr(answer, kind)(**settings).fit(crowd)
         everything = np.tile(np.arange(20), (30, 1))
         expected = recommender.model_.predict(pairs(np.arange(30), everything), verbose=0)
         assert recommender.score(np.arange(30)) == pytest.approx(expected, abs=1e-5)
@@ -271,8 +271,8 @@ def test_what_is_served_is_what_was_trained(answer: ModuleType, crowd: Dataset) 
 
 def test_a_saved_model_knows_its_graph(answer: ModuleType, crowd: Dataset, tmp_path: object) -> None:
     """The `.keras` file holds the edges: the model that comes back scores alike, and trains on."""
-    for convolution in ("light", "ngcf"):
-        model = build(answer, crowd, convolution=convolution, loss="bpr")
+    for kind in ("LightGCN", "NGCF"):
+        model = build(answer, crowd, kind=kind, loss="bpr")
         ask, labels = pairs([0, 7, 28], [[1, 2], [0, 3], [4, 4]]), np.array([[1, 0]] * 3, np.float32)
         model.fit(ask, labels, verbose=0)
         model.save(f"{tmp_path}/model.keras")
@@ -283,7 +283,7 @@ def test_a_saved_model_knows_its_graph(answer: ModuleType, crowd: Dataset, tmp_p
 
 def test_it_learns(answer: ModuleType) -> None:
     """`history_` holds the loss of every epoch, and it falls far below that of equal scores."""
-    recommender = answer.GraphConvolutionalNetworkRecommender(
+    recommender = answer.LightGCN(
         dim=8, n_negatives=3, n_epochs=20, n_batches=3, learning_rate=0.04, reg=0.0).fit(checkerboard())
     loss = recommender.history_["loss"]
     assert len(loss) == 20 and loss[-1] < 0.4 * np.log(4)
@@ -295,5 +295,5 @@ def test_movielens_bar(answer: ModuleType, ml100k: Dataset) -> None:
     from keras_recs.evaluation import evaluate
 
     parts = split(ml100k, "P1")
-    recommender = answer.GraphConvolutionalNetworkRecommender().fit(parts.train)
+    recommender = answer.LightGCN().fit(parts.train)
     assert evaluate(recommender, parts).metrics["ndcg@10"] >= 0.1923

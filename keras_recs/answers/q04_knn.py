@@ -50,7 +50,7 @@ class Vote(NamedTuple):
     part: float
 
 
-class KNNRecommender(Recommender):
+class UserKNN(Recommender):
     """k nearest neighbours between users, for ratings and for feedback without ratings.
 
     `predict` gives ratings, unclipped; `score` and `recommend` rank by them. A user without ratings, and an item
@@ -85,7 +85,7 @@ class KNNRecommender(Recommender):
 
     >>> from keras_recs.data import from_matrix
     >>> data = from_matrix([[5, 4, 1, 0], [5, 4, 1, 5], [1, 2, 5, 1]])
-    >>> knn = KNNRecommender(k=1, centring="user", shrinkage=0, damping=0).fit(data)
+    >>> knn = UserKNN(k=1, centring="user", shrinkage=0, damping=0).fit(data)
     >>> [(vote.user, round(vote.deviation, 2)) for vote in knn.explain(0, 3)]
     [(1, 1.25)]
     >>> knn.predict([0], [3]).round(2)  # user 0's mean, 3.33, and what user 1 says of item 3
@@ -110,7 +110,7 @@ class KNNRecommender(Recommender):
             self.mean_, self.user_bias_, self.item_bias_ = 0.0, np.zeros(data.n_users), np.zeros(data.n_items)
             self.deviations_ = data.seen
         else:
-            data.require("ratings", by="KNNRecommender with feedback='explicit'")
+            data.require("ratings", by="UserKNN with feedback='explicit'")
             ratings = data.matrix("ratings")  # one entry a pair: who rates a film twice has changed their mind
             self.mean_, self.user_bias_, self.item_bias_ = expectation(ratings, self.centring, self.bias_reg)
             self.deviations_ = self._deviations(ratings)
@@ -275,3 +275,6 @@ def nearest_only(similarity: np.ndarray, k: int) -> np.ndarray:
         rows[equal & (np.cumsum(equal, axis=-1) > places)] = 0
         kept[crowded] = rows
     return kept
+
+
+KNNRecommender = UserKNN  # the published answer's name

@@ -94,7 +94,7 @@ def descend(theta: Parameters, slope: Parameters, step: np.floating) -> None:
     theta.item_factors -= step * slope.item_factors
 
 
-class MatrixFactorizationRecommender(Recommender):
+class BiasedMF(Recommender):
     """Biased matrix factorisation of explicit ratings by mini-batch gradient descent.
 
     `predict` gives ratings, unclipped; `score` and `recommend` rank by them.
@@ -115,7 +115,7 @@ class MatrixFactorizationRecommender(Recommender):
 
     >>> from keras_recs.data import from_matrix
     >>> data = from_matrix([[5, 4, 0], [4, 0, 1], [0, 4, 1]])
-    >>> mf = MatrixFactorizationRecommender(n_factors=2, n_epochs=200).fit(data)
+    >>> mf = BiasedMF(n_factors=2, n_epochs=200).fit(data)
     >>> mf.recommend([0]).items[0, 0]
     np.int64(2)
     """
@@ -174,3 +174,6 @@ class MatrixFactorizationRecommender(Recommender):
         scores += self.item_bias_
         scores += (self.mean_ + self.user_bias_[users])[:, None]
         return scores
+
+
+MatrixFactorizationRecommender = BiasedMF  # the published answer's name

@@ -79,7 +79,7 @@ def without(documents: np.ndarray, common: np.ndarray) -> np.ndarray:
     return documents - documents @ common.T @ common
 
 
-class ContentEmbeddingRecommender(FactorRecommender):
+class ContentEmbedding(FactorRecommender):
     """Content-based recommendation: films and users are weighted means of word vectors, and the nearest films win.
 
     A film's text is its title, its genres and, where the data set has it, its synopsis. A user is what the user
@@ -114,7 +114,7 @@ class ContentEmbeddingRecommender(FactorRecommender):
     >>> from keras_recs.data import Dataset, ItemFeatures
     >>> films = ItemFeatures([1, 2, 3, 4], titles=["Robots and starships", "外星生命", "A wedding", "恋人的婚礼"])
     >>> data = Dataset.from_arrays([7, 8], [1, 3], item_features=films)
-    >>> recommender = ContentEmbeddingRecommender(components=0)  # four films are too few to share a direction
+    >>> recommender = ContentEmbedding(components=0)  # four films are too few to share a direction
     >>> recommender.fit(data).recommend([7, 8], k=1).items.tolist()
     [[2], [4]]
     """
@@ -220,3 +220,6 @@ def user_texts(data: Dataset) -> list[str]:
     """What each user wrote as a profile; blanks where the data set has none."""
     people = data.user_features
     return list(people.texts) if people is not None and people.texts is not None else [""] * data.n_users
+
+
+ContentEmbeddingRecommender = ContentEmbedding  # the published answer's name

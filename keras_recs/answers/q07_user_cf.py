@@ -114,7 +114,7 @@ def _ones(matrix: sparse.csr_array) -> sparse.csr_array:
     return sparse.csr_array((np.ones_like(matrix.data), matrix.indices, matrix.indptr), shape=matrix.shape)
 
 
-class CollaborativeFilteringRecommender(Recommender):
+class UserCF(Recommender):
     """User-based collaborative filtering: an item scores the similarities of the neighbours who met it.
 
     Only positive similarities count, and only between users with something in common. A user without a history
@@ -139,7 +139,7 @@ class CollaborativeFilteringRecommender(Recommender):
 
     >>> from keras_recs.data import from_matrix
     >>> data = from_matrix([[1, 1, 0], [1, 1, 1], [0, 0, 1], [1, 0, 0]])
-    >>> cf = CollaborativeFilteringRecommender(neighbours=2, significance=1).fit(data)
+    >>> cf = UserCF(neighbours=2, significance=1).fit(data)
     >>> cf.neighbours_[[3]].toarray().astype(float).round(2).tolist()
     [[0.71, 0.58, 0.0, 0.0]]
     >>> [(item, round(score, 2)) for item, score in cf.recommend([3], k=2).of(3)]
@@ -172,7 +172,7 @@ class CollaborativeFilteringRecommender(Recommender):
     def _pairs(self, data: Dataset) -> Pairs:
         x, y = self.history_, data.seen
         if self.values == "ratings":
-            data.require("ratings", by="CollaborativeFilteringRecommender with values='ratings'")
+            data.require("ratings", by="UserCF with values='ratings'")
             x = y = data.seen if self.similarity == "jaccard" else data.matrix("ratings")
         if self.max_audience < 1:
             kept = np.flatnonzero(data.popularity <= self.max_audience * data.n_users)
@@ -203,3 +203,6 @@ class CollaborativeFilteringRecommender(Recommender):
         who, parts = asked.indices[votes > 0], (asked.data * votes)[votes > 0]
         order = np.argsort(-parts, kind="stable")
         return list(zip(self.user_ids_[who[order]].tolist(), parts[order].tolist(), strict=True))
+
+
+CollaborativeFilteringRecommender = UserCF  # the published answer's name

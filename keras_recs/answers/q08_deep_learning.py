@@ -25,7 +25,7 @@ from keras_recs.heart import heart
 from keras_recs.neural import Batch, KerasRecommender
 
 
-class DeepLearningRecommender(KerasRecommender):
+class NeuMF(KerasRecommender):
     """NeuMF on implicit feedback.
 
     `predict` gives the probability that a pair is a positive among the sampled ones (one in `n_negatives + 1` is);
@@ -45,7 +45,7 @@ class DeepLearningRecommender(KerasRecommender):
         model_: the trained Keras model; inputs `user_id` and `item_id`, each (batch,), output (batch, 1).
         history_: loss of each epoch.
 
-    >>> model = DeepLearningRecommender(gmf_dim=4, mlp_dim=4, hidden=(8,)).build(n_users=10, n_items=20)
+    >>> model = NeuMF(gmf_dim=4, mlp_dim=4, hidden=(8,)).build(n_users=10, n_items=20)
     >>> model.predict({"user_id": np.array([3, 3]), "item_id": np.array([0, 19])}, verbose=0).shape
     (2, 1)
     """
@@ -111,3 +111,6 @@ class DeepLearningRecommender(KerasRecommender):
             order = rng.permutation(np.flatnonzero(item_id >= 0))  # -1: a user who has met everything
             yield ({"user_id": user_id[order].astype(np.int32), "item_id": item_id[order].astype(np.int32)},
                    label[order, None])
+
+
+DeepLearningRecommender = NeuMF  # the published answer's name

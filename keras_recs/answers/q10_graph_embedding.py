@@ -105,7 +105,7 @@ def skip_gram(blocks: Iterable[np.ndarray], degree: np.ndarray, n_walks: int, *,
         blocks: the walks, (n_block, length) each.
         degree: (n_nodes,) how often each node is visited, up to a factor: what the noise is drawn from.
         n_walks: how many walks there will be; the learning rate falls to nearly zero over them.
-        dim, window, n_negatives, noise_exponent, learning_rate, seed: as in `GraphEmbeddingRecommender`.
+        dim, window, n_negatives, noise_exponent, learning_rate, seed: as in `DeepWalk`.
     """
     model = Word2Vec(sg=1, hs=0, vector_size=dim, window=window, negative=n_negatives, ns_exponent=noise_exponent,
                      alpha=learning_rate, sample=0, min_count=1, sorted_vocab=0, epochs=1, seed=seed,
@@ -136,7 +136,7 @@ def log_noise(degree: np.ndarray, n_negatives: int, noise_exponent: float) -> np
 def embed(adjacency: sparse.csr_array, *, dim: int = 64, walks_per_node: int = 20, walk_length: int = 40,
           window: int = 3, n_negatives: int = 5, noise_exponent: float = 0.75, learning_rate: float = 0.025,
           seed: int = 0) -> Embedding:
-    """Vectors for the nodes of an undirected graph, from its adjacency. Arguments as in `GraphEmbeddingRecommender`.
+    """Vectors for the nodes of an undirected graph, from its adjacency. Arguments as in `DeepWalk`.
 
     >>> triangle_and_loner = sparse.csr_array([[0, 1, 1, 0], [1, 0, 1, 0], [1, 1, 0, 0], [0, 0, 0, 0]])
     >>> embed(triangle_and_loner, dim=2).inputs.any(axis=1).tolist()
@@ -170,7 +170,7 @@ def embed_graph(graph: nx.Graph, **settings: Any) -> tuple[list[Hashable], Embed
 # --- recommending ------------------------------------------------------------------------------------------------
 
 
-class GraphEmbeddingRecommender(FactorRecommender):
+class DeepWalk(FactorRecommender):
     """DeepWalk on the user-item graph.
 
     Args:
@@ -196,7 +196,7 @@ class GraphEmbeddingRecommender(FactorRecommender):
 
     >>> from keras_recs.data import from_matrix
     >>> data = from_matrix([[1, 1, 0, 0], [1, 0, 1, 0], [0, 1, 1, 0], [1, 1, 1, 0]])
-    >>> GraphEmbeddingRecommender(n_factors=4).fit(data).recommend([0], k=1).items.tolist()
+    >>> DeepWalk(n_factors=4).fit(data).recommend([0], k=1).items.tolist()
     [[2]]
     """
 
@@ -226,3 +226,6 @@ class GraphEmbeddingRecommender(FactorRecommender):
             self.item_factors_ = y[data.n_users:]
             degree = np.diff(graph.indptr)
             self.item_bias_ = log_noise(degree, self.n_negatives, self.noise_exponent)[data.n_users:]
+
+
+GraphEmbeddingRecommender = DeepWalk  # the published answer's name

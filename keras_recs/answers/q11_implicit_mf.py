@@ -3,7 +3,7 @@
 A log of what people took holds no refusals. What is missing is not a rating of 0 but mostly "never came across it",
 so question 5's loss, over observed entries only, would be content with a model that always says yes. Two ways out.
 
-**Weighted least squares** (`ImplicitALSRecommender`). Every pair counts. The target is 1 where the user met the item
+**Weighted least squares** (`ImplicitALS`). Every pair counts. The target is 1 where the user met the item
 and 0 elsewhere; the confidence in it is 1 everywhere, and more where something was observed:
 
     J = Σ_{all u, i} c[u, i] (t[u, i] - x[u] · y[i])² + Σ_u λ[u] |x[u]|² + Σ_i λ[i] |y[i]|²
@@ -15,7 +15,7 @@ With the items fixed, J falls apart into one ridge regression for each user, who
 
 The sum over all items, YᵀY, is the same for everybody; only what the user met is added to it.
 
-**Pairwise ranking** (`BPRRecommender`). Say only that what was met ranks above what was not: minimise
+**Pairwise ranking** (`BPR`). Say only that what was met ranks above what was not: minimise
 -log σ(s[u, i] - s[u, j]) for i met and j sampled from the rest.
 
 Sources: Hu, Koren & Volinsky (2008), "Collaborative Filtering for Implicit Feedback Datasets"; Rendle et al. (2021),
@@ -154,7 +154,7 @@ def gather(y: np.ndarray, r: sparse.csr_array, rows: np.ndarray) -> tuple[np.nda
     return y[r.indices[place]], np.where(slot < length, r.data[place], 0)
 
 
-class ImplicitALSRecommender(FactorRecommender):
+class ImplicitALS(FactorRecommender):
     """Weighted matrix factorisation of implicit feedback by alternating least squares.
 
     Scores are meant to be 1 for what a user met and 0 for the rest.
@@ -171,7 +171,7 @@ class ImplicitALSRecommender(FactorRecommender):
 
     >>> from keras_recs.data import from_matrix
     >>> data = from_matrix([[1, 1, 0], [1, 1, 0], [0, 1, 1], [1, 0, 0]])
-    >>> als = ImplicitALSRecommender(n_factors=2, reg=0.1).fit(data)
+    >>> als = ImplicitALS(n_factors=2, reg=0.1).fit(data)
     >>> als.recommend([3], k=1).items.tolist()
     [[1]]
     """
@@ -234,7 +234,7 @@ def bpr_loss(labels: Any, scores: Any) -> Any:
     return ops.sum((1 - labels) * losses, axis=-1) / ops.sum(1 - labels, axis=-1)
 
 
-class BPRRecommender(RankingRecommender):
+class BPR(RankingRecommender):
     """Bayesian personalised ranking: score = p[u] · q[i] + b[i], learned from pairs of items.
 
     Args:
@@ -250,7 +250,7 @@ class BPRRecommender(RankingRecommender):
         user_factors_, item_factors_, item_bias_: p, q, b.
         history_: loss of each epoch.
 
-    >>> model = BPRRecommender(n_factors=4).build(n_users=10, n_items=20)
+    >>> model = BPR(n_factors=4).build(n_users=10, n_items=20)
     >>> model.predict({"user_id": np.array([3, 3]), "item_id": np.array([[0, 19], [1, 2]])}, verbose=0).shape
     (2, 2)
     """

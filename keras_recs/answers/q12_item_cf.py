@@ -4,8 +4,8 @@ Both answers score a candidate j by the items i in the user's history:
 
     score[u, j] = Σ_i history[u, i] · W[i, j]
 
-They differ in where W comes from. `ItemCFRecommender` computes each entry from two items alone: how alike are
-their audiences? `EASERecommender` learns all entries together, by least squares, so that what item i explains
+They differ in where W comes from. `ItemCF` computes each entry from two items alone: how alike are
+their audiences? `EASE` learns all entries together, by least squares, so that what item i explains
 is not counted again for its neighbours.
 
 Sources: Sarwar et al. (2001), "Item-Based Collaborative Filtering Recommendation Algorithms"; Deshpande & Karypis
@@ -62,7 +62,7 @@ class _HistoryTimesWeights(Recommender):
         return list(zip(self.item_ids_[history.indices[order]].tolist(), parts[order].tolist(), strict=True))
 
 
-class ItemCFRecommender(_HistoryTimesWeights):
+class ItemCF(_HistoryTimesWeights):
     """Item-based collaborative filtering: W[i, j] says how alike the audiences of i and j are.
 
     Args:
@@ -79,7 +79,7 @@ class ItemCFRecommender(_HistoryTimesWeights):
 
     >>> from keras_recs.data import from_matrix
     >>> data = from_matrix([[1, 1, 0], [1, 1, 0], [0, 1, 1], [1, 0, 0]])
-    >>> cf = ItemCFRecommender().fit(data)
+    >>> cf = ItemCF().fit(data)
     >>> cf.weights_.astype(float).round(2).tolist()
     [[0.0, 0.67, 0.0], [0.67, 0.0, 0.58], [0.0, 0.58, 0.0]]
     >>> cf.recommend([3], k=1).items.tolist()
@@ -99,7 +99,7 @@ class ItemCFRecommender(_HistoryTimesWeights):
             require_memory(8 * data.n_items ** 2, f"a dense table of {data.n_items:,} × {data.n_items:,} similarities",
                            "set neighbours, to 200 say")
         if self.similarity == "adjusted_cosine":
-            data.require("ratings", by="ItemCFRecommender with adjusted_cosine")
+            data.require("ratings", by="ItemCF with adjusted_cosine")
             self.profiles_ = centred(data.matrix("ratings")).T.tocsr()
         else:
             self.profiles_ = data.seen.T.tocsr()
@@ -169,7 +169,7 @@ class ItemCFRecommender(_HistoryTimesWeights):
             self.weights_ = (keep @ self.weights_ + place @ self._weights(changed)).tocsr()
 
 
-class EASERecommender(_HistoryTimesWeights):
+class EASE(_HistoryTimesWeights):
     """EASE: the item-item weights that rebuild the interactions best, in closed form.
 
     Minimises |X - X W|² + reg |W|² with a zero diagonal, or each item would explain itself. With G = XᵀX and
@@ -181,7 +181,7 @@ class EASERecommender(_HistoryTimesWeights):
 
     >>> from keras_recs.data import from_matrix
     >>> data = from_matrix([[1, 1, 0], [1, 1, 0], [0, 1, 1], [1, 0, 0]])
-    >>> EASERecommender(reg=1.0).fit(data).recommend([3], k=1).items.tolist()
+    >>> EASE(reg=1.0).fit(data).recommend([3], k=1).items.tolist()
     [[1]]
     """
 
@@ -192,7 +192,7 @@ class EASERecommender(_HistoryTimesWeights):
     @heart("From the Gram matrix plus reg: invert, and turn the inverse into weights with a zero diagonal.")
     def _fit(self, data: Dataset) -> None:
         require_memory(8 * data.n_items ** 2, f"EASE on {data.n_items:,} items",
-                       "use ItemCFRecommender(neighbours=200), or fewer items")
+                       "use ItemCF(neighbours=200), or fewer items")
         columns, gram = data.seen.T.tocsr(), np.empty((data.n_items, data.n_items), np.float32)
         for rows in row_blocks(data.n_items, data.n_items):
             gram[rows] = inner_products(columns, rows)  # G

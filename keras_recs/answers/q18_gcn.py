@@ -23,7 +23,7 @@ Feedback".
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -172,11 +172,8 @@ def propagate(graph: Any, x: Any) -> Any:
     return tf.custom_gradient(lambda vectors: (product(vectors), product))(tf.convert_to_tensor(x))
 
 
-CONVOLUTIONS = {"light": LightGraphConvolution, "ngcf": NeuralGraphConvolution}
-
-
-class GraphConvolutionalNetworkRecommender(RankingRecommender):
-    """LightGCN, or NGCF, on the graph of users and items.
+class LightGCN(RankingRecommender):
+    """LightGCN on the graph of users and items.
 
     Every step passes all vectors over the whole graph, whatever its examples. So it is the number of steps in an
     epoch that is set, not the size of a batch: few, and large.
@@ -200,15 +197,16 @@ class GraphConvolutionalNetworkRecommender(RankingRecommender):
 
     >>> from keras_recs.data import from_matrix
     >>> graph = bipartite(from_matrix([[1, 1, 0], [0, 1, 1]]))
-    >>> model = GraphConvolutionalNetworkRecommender(dim=4).build(n_users=2, n_items=3, adjacency=graph)
+    >>> model = LightGCN(dim=4).build(n_users=2, n_items=3, adjacency=graph)
     >>> model.predict({"user_id": np.array([0, 1]), "item_id": np.array([[0, 1], [0, 2]])}, verbose=0).shape
     (2, 2)
     """
 
-    def __init__(self, convolution: str = "light", n_layers: int = 2, dim: int = 64, loss: str = "softmax",
-                 reg: float = 2e-6, init_scale: float = 0.1, n_negatives: int = 16, learning_rate: float = 0.03,
-                 n_epochs: int = 10, n_batches: int = 20, seed: int = 0) -> None:
-        self.convolution = one_of("convolution", convolution, tuple(CONVOLUTIONS))
+    encoder: ClassVar[type[LightGraphConvolution]] = LightGraphConvolution
+
+    def __init__(self, n_layers: int = 2, dim: int = 64, loss: str = "softmax", reg: float = 2e-6,
+                 init_scale: float = 0.1, n_negatives: int = 16, learning_rate: float = 0.03, n_epochs: int = 10,
+                 n_batches: int = 20, seed: int = 0) -> None:
         self.n_layers = whole_number("n_layers", n_layers, least=0)
         self.dim = whole_number("dim", dim)
         self.loss = one_of("loss", loss, tuple(LOSSES))
@@ -237,8 +235,8 @@ class GraphConvolutionalNetworkRecommender(RankingRecommender):
                              f"got shape {adjacency.shape}")
         user_id = keras.Input((), dtype="int32", name="user_id")  # (batch,)
         item_id = keras.Input((None,), dtype="int32", name="item_id")  # (batch, m)
-        convolution = CONVOLUTIONS[self.convolution](n_users, n_items, adjacency.nnz, self.dim, self.n_layers, self.reg,
-                                                     self.init_scale, name="convolution")
+        convolution = self.encoder(n_users, n_items, adjacency.nnz, self.dim, self.n_layers, self.reg, self.init_scale,
+                                   name="convolution")
         convolution.connect(adjacency)
         users, items = convolution(user_id, item_id)  # (batch, dim), (batch, m, dim)
         score = layers.Dot(axes=(1, 2), dtype="float32", name="score")([users, items])  # (batch, m)
@@ -256,3 +254,20 @@ class GraphConvolutionalNetworkRecommender(RankingRecommender):
         convolution = self.model_.get_layer("convolution")
         nodes = ops.convert_to_numpy(convolution.nodes())
         return nodes[:convolution.n_users], nodes[convolution.n_users:]
+
+
+class NGCF(LightGCN):
+    """NGCF on the graph of users and items: LightGCN with the layers that it dropped.
+
+    Arguments and attributes as for `LightGCN`. It overfits sooner, hence fewer epochs by default.
+    """
+
+    encoder = NeuralGraphConvolution
+
+    def __init__(self, n_layers: int = 2, dim: int = 64, loss: str = "softmax", reg: float = 2e-6,
+                 init_scale: float = 0.1, n_negatives: int = 8, learning_rate: float = 0.03, n_epochs: int = 6,
+                 n_batches: int = 20, seed: int = 0) -> None:
+        super().__init__(n_layers, dim, loss, reg, init_scale, n_negatives, learning_rate, n_epochs, n_batches, seed)
+
+
+GraphConvolutionalNetworkRecommender = LightGCN  # the published answer's name
