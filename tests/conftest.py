@@ -37,6 +37,7 @@ def pytest_configure(config: pytest.Config) -> None:
                    "cannot be had",
                    "data: needs MovieLens, which is fetched when it is not there; skipped where it cannot be had",
                    "gpu: needs a GPU; skipped elsewhere",
+                   "needs(*functions): which of the answer's hearts this behaviour calls, by qualified name",
                    "shape: looks at shapes and types only, which proves little"):
         config.addinivalue_line("markers", marker)
 
