@@ -26,7 +26,7 @@ from keras_recs.data.dataset import Dataset
 from keras_recs.data.sequences import recency_weighted
 from keras_recs.heart import heart
 from keras_recs.memory import require_memory
-from keras_recs.neighbours import centred, inner_products, row_blocks, strongest
+from keras_recs.neighbours import centred, inner_products, known_weights, row_blocks, strongest
 from keras_recs.recommender import Recommender
 
 
@@ -48,6 +48,9 @@ class _HistoryTimesWeights(Recommender):
     def _score(self, users: np.ndarray) -> np.ndarray:
         scores = self.history_[users] @ self.weights_  # (len(users), n_items)
         return scores.toarray() if sparse.issparse(scores) else scores
+
+    def _item_similarity(self, items: np.ndarray) -> np.ndarray:
+        return known_weights(self.weights_[items])  # what each of `items` says for the others
 
     @heart("The part of each item of the history in the score of `item`, largest first, by id.")
     def explain(self, user: Any, item: Any) -> list[tuple[Any, float]]:
