@@ -42,7 +42,7 @@ def cosines(vectors: np.ndarray, rows: np.ndarray) -> np.ndarray:
     A vector of length 0 has no direction; -inf says so. What is a millionth of the longest is rounding, and counts
     as 0.
 
-    >>> cosines(np.array([[3, 4], [4, 3], [0, 2], [0, 0]]), np.array([0])).round(2).tolist()
+    >>> cosines(np.array([[3, 4], [4, 3], [0, 2], [0, 0]]), np.array([0])).astype(float).round(2).tolist()
     [[1.0, 0.96, 0.8, -inf]]
     """
     lengths = np.linalg.norm(vectors, axis=1)  # (n,)

@@ -15,6 +15,7 @@ from keras_recs.data.dataset import Dataset
 from keras_recs.data.ids import IdMap, as_ids
 from keras_recs.hyperparameters import Hyperparameters
 from keras_recs.recommendations import Recommendations
+from keras_recs.requests import candidate_index, membership, pairs
 from keras_recs.topk import top_k
 
 BLOCK_CELLS = 1 << 22  # scores held at once by `recommend`: 16 MiB of float32, whatever the number of users
@@ -45,7 +46,7 @@ class Recommender(Hyperparameters, abc.ABC):
     >>> ease.recommend([0, 3], k=1).items.tolist()
     [[2], [1]]
     >>> [(item, round(score, 2)) for item, score in ease.recommend(3, k=2).of()]
-    [(1, 0.5), (2, -0.12)]
+    [(1, 0.5), (2, -0.17)]
     >>> ease.score([0, 3]).shape, ease.score(3).shape
     ((2, 3), (3,))
     >>> ease.predict(3, [0, 1, 2]).round(2).tolist() == ease.score(3).round(2).tolist()
@@ -130,8 +131,8 @@ class Recommender(Hyperparameters, abc.ABC):
         """Values of pairs of user and item, in the answer's own units (a rating, a probability, …).
 
         Two columns, (n,) and (n,), are pairs, side by side. What else comes is broadcast as NumPy does it: one user
-        with (n,) items, (n, 1) users with (m,) items. Only, columns of different lengths are refused even where one
-        has length 1: a column that came out too short is a mistake more often than a wish, which `users[0]` says.
+        with (n,) items, (n, 1) users with (m,) items. Only columns of different lengths are refused even where one
+        has length 1: it is more often a column that lost its other entries than a wish for all pairs.
 
         Args:
             users, items: ids; one, a column, or an array of any shape.
@@ -145,11 +146,9 @@ class Recommender(Hyperparameters, abc.ABC):
             ValueError: columns of different lengths, or shapes that do not broadcast.
         """
         self._check_fitted()
-        shape = _pairs_shape(np.shape(users), np.shape(items))
-        user_index = self._user_ids.index("users", np.ravel(users)).reshape(np.shape(users))
-        item_index = self._item_ids.index("items", np.ravel(items)).reshape(np.shape(items))
-        pairs = np.broadcast_to(user_index, shape).ravel(), np.broadcast_to(item_index, shape).ravel()
-        return self._without_nan(self._predict(*pairs)).reshape(shape)[()]
+        user_index, item_index = pairs(users, items, self._user_ids, self._item_ids)
+        values = self._without_nan(self._predict(user_index.ravel(), item_index.ravel()))
+        return values.reshape(user_index.shape)[()]
 
     def recommend(self, users: Any, k: int = 10, *, exclude_seen: bool = True,
                   candidates: Any = None) -> Recommendations:
@@ -170,7 +169,7 @@ class Recommender(Hyperparameters, abc.ABC):
         whole_number("k", k)
         user_ids = as_ids("users", users)
         index = self._user_ids.index("users", user_ids)
-        allowed = None if candidates is None else self._candidate_index(candidates, len(index))
+        allowed = None if candidates is None else candidate_index(candidates, len(index), self._item_ids)
 
         def scores(block: slice) -> np.ndarray:
             table = self._checked_scores(index[block])
@@ -178,7 +177,7 @@ class Recommender(Hyperparameters, abc.ABC):
                 seen = self.seen_[index[block]]
                 table[np.repeat(np.arange(seen.shape[0]), np.diff(seen.indptr)), seen.indices] = -np.inf
             if allowed is not None:
-                table[~_membership(allowed if allowed.ndim == 1 else allowed[block], table.shape)] = -np.inf
+                table[~membership(allowed if allowed.ndim == 1 else allowed[block], table.shape)] = -np.inf
             return table
 
         return self._ranked(user_ids, k, scores, "user")
@@ -286,29 +285,3 @@ class Recommender(Hyperparameters, abc.ABC):
         if np.isnan(values.sum()) and np.isnan(values).any():  # the sum of +inf and -inf is NaN too
             raise FloatingPointError(f"{type(self).__name__} gives NaN: its training diverged")
         return values
-
-    def _candidate_index(self, candidates: Any, n_users: int) -> np.ndarray:
-        array = np.asarray(candidates)
-        if array.ndim > 2 or (array.ndim == 2 and len(array) != n_users):
-            raise ValueError(f"candidates must have shape (m,) or ({n_users}, m), got {array.shape}")
-        return self._item_ids.index("candidates", array.ravel()).reshape(array.shape)
-
-
-def _pairs_shape(users: tuple[int, ...], items: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape of users and items broadcast together. Two columns are pairs, and as long as each other."""
-    if len(users) == len(items) == 1 and users != items:
-        raise ValueError(f"users and items are pairs, got {users[0]} users and {items[0]} items")
-    try:
-        return np.broadcast_shapes(users, items)
-    except ValueError:
-        raise ValueError(f"users of shape {users} and items of shape {items} do not broadcast") from None
-
-
-def _membership(candidates: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """(n_users, n_items) bool from candidate indices, shared (m,) or of each user (n_users, m)."""
-    allowed = np.zeros(shape, bool)
-    if candidates.ndim == 1:
-        allowed[:, candidates] = True
-    else:
-        np.put_along_axis(allowed, candidates, True, axis=1)
-    return allowed
