@@ -22,6 +22,7 @@ _PLACES = {
         "UserFeatures", "from_frame", "from_matrix", "load_cinema", "load_movielens", "read_csv", "read_parquet",
         "split"],
     "keras_recs.evaluation": ["compare", "evaluate", "leaderboard"],
+    "keras_recs.loading": ["load"],
     "keras_recs.questions": ["QUESTIONS", "question"],
     "keras_recs.recommendations": ["Recommendations"],
     "keras_recs.recommender": ["Recommender"],

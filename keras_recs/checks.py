@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import operator
 from collections.abc import Collection
 from typing import Any
 
@@ -17,6 +18,12 @@ def whole_number(name: str, value: Any, *, least: int = 1) -> int:
     if value < least:
         raise ValueError(f"{name} must be at least {least}, got {value}")
     return int(value)
+
+
+def whole_numbers(name: str, values: Any, *, least: int = 1) -> tuple[int, ...]:
+    """`values` as a tuple of ints that are at least `least`; a tuple of ints is given back as it is."""
+    numbers = tuple(whole_number(name, value, least=least) for value in values)
+    return values if type(values) is tuple and all(map(operator.is_, values, numbers)) else numbers
 
 
 def real_number(name: str, value: Any, *, least: float = -math.inf, above: float | None = None,

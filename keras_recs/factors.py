@@ -31,3 +31,24 @@ class FactorRecommender(Recommender):
     def _predict(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
         values = np.einsum("nf,nf->n", self.user_factors_[users], self.item_factors_[items])
         return values if self.item_bias_ is None else values + self.item_bias_[items]
+
+    def _item_similarity(self, items: np.ndarray) -> np.ndarray:
+        return cosines(self.item_factors_, items)
+
+
+def cosines(vectors: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """(len(rows), n) float32: the cosines of some rows of `vectors` (n, dim) with all of them.
+
+    A vector of length 0 has no direction; -inf says so. What is a millionth of the longest is rounding, and counts
+    as 0.
+
+    >>> cosines(np.array([[3, 4], [4, 3], [0, 2], [0, 0]]), np.array([0])).astype(float).round(2).tolist()
+    [[1.0, 0.96, 0.8, -inf]]
+    """
+    lengths = np.linalg.norm(vectors, axis=1)  # (n,)
+    known = lengths > 1e-6 * lengths.max()
+    unit = (vectors / np.where(known, lengths, 1)[:, None]).astype(np.float32)
+    similarity = unit[rows] @ unit.T
+    similarity[~known[rows]] = -np.inf
+    similarity[:, ~known] = -np.inf
+    return similarity

@@ -51,6 +51,16 @@ def strongest(similarity: np.ndarray, k: int) -> sparse.csr_array:
     return sparse.csr_array((values.ravel()[keep], (row[keep], columns.ravel()[keep])), shape=similarity.shape)
 
 
+def known_weights(weights: np.ndarray | sparse.csr_array) -> np.ndarray:
+    """`weights` as a dense array of its own, with -inf in the place of 0: no audience in common says nothing.
+
+    >>> known_weights(np.array([[0.0, 0.5, -0.1]])).tolist()
+    [[-inf, 0.5, -0.1]]
+    """
+    dense = weights if isinstance(weights, np.ndarray) else weights.toarray()
+    return np.where(dense == 0, -np.inf, dense)
+
+
 def centred(ratings: sparse.csr_array) -> sparse.csr_array:
     """`ratings` minus the mean of each row's stored entries: what is left when every row is equally generous."""
     counts = np.diff(ratings.indptr)

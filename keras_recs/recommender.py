@@ -1,11 +1,10 @@
-"""The contract that every answer keeps: fit, score, predict, recommend, save, load."""
+"""The contract that every answer keeps: fit, score, predict, recommend, similar_items, save, load."""
 
 from __future__ import annotations
 
 import abc
-import inspect
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -14,24 +13,46 @@ from keras_recs import storage
 from keras_recs.checks import whole_number
 from keras_recs.data.dataset import Dataset
 from keras_recs.data.ids import IdMap, as_ids
+from keras_recs.hyperparameters import Hyperparameters
 from keras_recs.recommendations import Recommendations
+from keras_recs.requests import candidate_index, membership, pairs
 from keras_recs.topk import top_k
 
 BLOCK_CELLS = 1 << 22  # scores held at once by `recommend`: 16 MiB of float32, whatever the number of users
+
+#: The answers that can say how alike two items are, for the error of those that cannot.
+WITH_SIMILAR_ITEMS = ("BPR", "BiasedMF", "ContentEmbedding", "DeepWalk", "EASE", "ImplicitALS", "ItemCF",
+                      "LLMInterestModel", "LightGCN", "NGCF")
 
 
 class NotFittedError(ValueError):
     """The recommender was asked for something that it only knows after `fit`."""
 
 
-class Recommender(abc.ABC):
+class Recommender(Hyperparameters, abc.ABC):
     """Learns from a `Dataset`, then scores and ranks items for its users.
 
     A subclass implements `_fit` and `_score`, which speak of users and items by index; this class maps ids,
     checks arguments, hides what was seen, picks the best k, saves and loads.
 
     Constructor arguments are hyperparameters, stored under their own names. What `fit` learns goes into
-    attributes that end in an underscore: those, and nothing else, are saved.
+    attributes that end in an underscore: those, and nothing else, are saved. One of them has the same meaning
+    wherever there is one: `history_`, the curves of the training, name -> one value for each epoch.
+
+    Every verb takes one id or several. One id alone gives what one row of the answer for several is.
+
+    >>> from keras_recs import EASE, from_matrix
+    >>> ease = EASE(reg=1.0).fit(from_matrix([[1, 1, 0], [1, 1, 0], [0, 1, 1], [1, 0, 0]]))
+    >>> ease.recommend([0, 3], k=1).items.tolist()
+    [[2], [1]]
+    >>> [(item, round(score, 2)) for item, score in ease.recommend(3, k=2).of()]
+    [(1, 0.5), (2, -0.17)]
+    >>> ease.score([0, 3]).shape, ease.score(3).shape
+    ((2, 3), (3,))
+    >>> ease.predict(3, [0, 1, 2]).round(2).tolist() == ease.score(3).round(2).tolist()
+    True
+    >>> [item for item, _ in ease.similar_items(0, k=1).of()]
+    [1]
     """
 
     #: What the data set must hold, by the names that `Dataset.has` knows.
@@ -56,6 +77,13 @@ class Recommender(abc.ABC):
             pairs = (row_of_pair >= block.start) & (row_of_pair < block.stop)
             out[pairs] = self._score(rows[block])[row_of_pair[pairs] - block.start, items[pairs]]
         return out
+
+    def _item_similarity(self, items: np.ndarray) -> np.ndarray:
+        """(len(items), n_items) how alike some items (indices) are to all, in a new array; -inf where nothing is known.
+
+        For answers that have item vectors or item-item weights; for the others there is nothing to override."""
+        raise NotImplementedError(f"{type(self).__name__} does not say how alike two items are; similar_items is there "
+                                  f"for what has item vectors or item-item weights: {', '.join(WITH_SIMILAR_ITEMS)}")
 
     # --- the public verbs ------------------------------------------------------------------------------------
 
@@ -83,36 +111,51 @@ class Recommender(abc.ABC):
         return self
 
     def score(self, users: Any) -> np.ndarray:
-        """(len(users), n_items) float32 for user ids, higher is better; columns in the order of `item_ids_`.
+        """Scores of all items, higher is better; columns in the order of `item_ids_`.
+
+        Args:
+            users: ids (n,), or one id.
+
+        Returns:
+            (n, n_items) float32; for one id (n_items,).
 
         Raises:
             NotFittedError: before `fit`.
             KeyError: an unknown user.
         """
         self._check_fitted()
-        return self._checked_scores(self._user_ids.index("users", users))
+        scores = self._checked_scores(self._user_ids.index("users", users))
+        return scores[0] if np.ndim(users) == 0 else scores
 
     def predict(self, users: Any, items: Any) -> np.ndarray:
-        """(n,) float32 for pairs of user and item ids, in the answer's own units (a rating, a probability, …).
+        """Values of pairs of user and item, in the answer's own units (a rating, a probability, …).
+
+        Two columns, (n,) and (n,), are pairs, side by side. What else comes is broadcast as NumPy does it: one user
+        with (n,) items, (n, 1) users with (m,) items. Only columns of different lengths are refused even where one
+        has length 1: it is more often a column that lost its other entries than a wish for all pairs.
+
+        Args:
+            users, items: ids; one, a column, or an array of any shape.
+
+        Returns:
+            float32 of the shape of users and items broadcast together; of one user and one item a number.
 
         Raises:
             NotFittedError: before `fit`.
             KeyError: an unknown user or item.
-            ValueError: columns of different lengths.
+            ValueError: columns of different lengths, or shapes that do not broadcast.
         """
         self._check_fitted()
-        user_index = self._user_ids.index("users", users)
-        item_index = self._item_ids.index("items", items)
-        if len(user_index) != len(item_index):
-            raise ValueError(f"users and items are pairs, got {len(user_index)} users and {len(item_index)} items")
-        return self._without_nan(self._predict(user_index, item_index))
+        user_index, item_index = pairs(users, items, self._user_ids, self._item_ids)
+        values = self._without_nan(self._predict(user_index.ravel(), item_index.ravel()))
+        return values.reshape(user_index.shape)[()]
 
     def recommend(self, users: Any, k: int = 10, *, exclude_seen: bool = True,
                   candidates: Any = None) -> Recommendations:
         """The `k` best items for each of `users`, ties by the lower position in `item_ids_`.
 
         Args:
-            users: ids.
+            users: ids, or one id: then the lists are those of one user, and `of()` is that user's.
             k: length of each list. Where fewer items are left, the list ends with fillers (see `Recommendations`).
             exclude_seen: leave out what the user met in the training data.
             candidates: item ids to choose from: (m,) the same for all, or (len(users), m) for each user.
@@ -126,25 +169,50 @@ class Recommender(abc.ABC):
         whole_number("k", k)
         user_ids = as_ids("users", users)
         index = self._user_ids.index("users", user_ids)
-        allowed = None if candidates is None else self._candidate_index(candidates, len(index))
-        items = np.empty((len(index), k), np.int64)
-        scores = np.empty((len(index), k), np.float32)
-        for block in self._blocks(len(index)):
+        allowed = None if candidates is None else candidate_index(candidates, len(index), self._item_ids)
+
+        def scores(block: slice) -> np.ndarray:
             table = self._checked_scores(index[block])
             if exclude_seen:
                 seen = self.seen_[index[block]]
                 table[np.repeat(np.arange(seen.shape[0]), np.diff(seen.indptr)), seen.indices] = -np.inf
             if allowed is not None:
-                table[~_membership(allowed if allowed.ndim == 1 else allowed[block], table.shape)] = -np.inf
-            items[block], scores[block] = top_k(table, k)
-        return Recommendations(user_ids, self._item_ids.raw(items), scores)
+                table[~membership(allowed if allowed.ndim == 1 else allowed[block], table.shape)] = -np.inf
+            return table
 
-    def get_params(self) -> dict[str, Any]:
-        """The hyperparameters: constructor argument -> value."""
-        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+        return self._ranked(user_ids, k, scores, "user")
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.get_params().items())})"
+    def similar_items(self, items: Any, k: int = 10) -> Recommendations:
+        """The `k` items most like each of `items`, ties by the lower position in `item_ids_`.
+
+        What "like" means is the answer's: the cosine of two item vectors, or the weight from one item to the other.
+        An item is never in its own list. Of an item of which nothing was learned, nothing is like it: its list is
+        empty, and it is in no other.
+
+        Args:
+            items: ids, or one id.
+            k: length of each list. Where fewer items are left, the list ends with fillers (see `Recommendations`).
+
+        Returns:
+            lists whose `queries` are `items`, and whose scores are the similarities.
+
+        Raises:
+            NotFittedError: before `fit`.
+            NotImplementedError: an answer without item vectors and item-item weights.
+            KeyError: an unknown item.
+            ValueError, TypeError: a `k` that is not a positive whole number.
+        """
+        self._check_fitted()
+        whole_number("k", k)
+        item_ids = as_ids("items", items)
+        index = self._item_ids.index("items", item_ids)
+
+        def similarity(block: slice) -> np.ndarray:
+            table = self._without_nan(self._item_similarity(index[block]))
+            table[np.arange(len(table)), index[block]] = -np.inf
+            return table
+
+        return self._ranked(item_ids, k, similarity, "item")
 
     # --- saving ----------------------------------------------------------------------------------------------
 
@@ -152,25 +220,33 @@ class Recommender(abc.ABC):
         """Write the fitted recommender to one file: arrays, JSON and, for Keras answers, the `.keras` model."""
         self._check_fitted()
         state, blobs = self._state()
-        storage.write(path, {"class": type(self).__name__, "params": self.get_params()}, state, blobs)
+        about = {"class": type(self).__name__, "module": type(self).__module__, "params": self.get_params()}
+        storage.write(path, about, state, blobs)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
-        """What `save` wrote.
+        """What `save` wrote. `keras_recs.load` does the same and finds the class by itself.
 
         Raises:
             FileNotFoundError: no such file.
             storage.StorageError: (a ValueError) truncated, of another class, or of another version.
         """
-        meta, state, blobs = storage.read(path)
+        return cls._loaded(path, *storage.read(path))
+
+    @classmethod
+    def _loaded(cls, path: str | os.PathLike[str], meta: dict[str, Any], state: dict[str, Any],
+                blobs: dict[str, bytes]) -> Self:
         if meta.get("class") != cls.__name__:
             raise storage.StorageError(f"{path} holds a {meta.get('class')}, not a {cls.__name__}")
         try:
             recommender = cls(**meta["params"])
-        except TypeError as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise storage.StorageError(f"{path} was saved by another version of {cls.__name__}: {error}") from error
-        recommender._restore(state, blobs)
-        recommender._index_ids()
+        try:
+            recommender._restore(state, blobs)
+            recommender._index_ids()
+        except (AttributeError, KeyError) as error:
+            raise storage.StorageError(f"{path} is damaged: {error}") from error
         return recommender
 
     def _state(self) -> tuple[dict[str, Any], dict[str, bytes]]:
@@ -194,6 +270,13 @@ class Recommender(abc.ABC):
         size = max(1, BLOCK_CELLS // len(self.item_ids_))
         return (slice(start, min(start + size, n)) for start in range(0, n, size))
 
+    def _ranked(self, ids: np.ndarray, k: int, values: Callable[[slice], np.ndarray], kind: str) -> Recommendations:
+        """The k best of each row of `values`, which makes (len(block), n_items) for a block of `ids` at a time."""
+        items, scores = np.empty((len(ids), k), np.int64), np.empty((len(ids), k), np.float32)
+        for block in self._blocks(len(ids)):
+            items[block], scores[block] = top_k(values(block), k)
+        return Recommendations(ids, self._item_ids.raw(items), scores, kind)
+
     def _checked_scores(self, users: np.ndarray) -> np.ndarray:
         return self._without_nan(self._score(users))
 
@@ -202,19 +285,3 @@ class Recommender(abc.ABC):
         if np.isnan(values.sum()) and np.isnan(values).any():  # the sum of +inf and -inf is NaN too
             raise FloatingPointError(f"{type(self).__name__} gives NaN: its training diverged")
         return values
-
-    def _candidate_index(self, candidates: Any, n_users: int) -> np.ndarray:
-        array = np.asarray(candidates)
-        if array.ndim > 2 or (array.ndim == 2 and len(array) != n_users):
-            raise ValueError(f"candidates must have shape (m,) or ({n_users}, m), got {array.shape}")
-        return self._item_ids.index("candidates", array.ravel()).reshape(array.shape)
-
-
-def _membership(candidates: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """(n_users, n_items) bool from candidate indices, shared (m,) or of each user (n_users, m)."""
-    allowed = np.zeros(shape, bool)
-    if candidates.ndim == 1:
-        allowed[:, candidates] = True
-    else:
-        np.put_along_axis(allowed, candidates, True, axis=1)
-    return allowed

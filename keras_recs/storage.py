@@ -7,6 +7,7 @@ import json
 import os
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ from scipy import sparse
 
 FORMAT = 1
 META = "meta.json"
+
+#: What zipfile raises where bytes of an archive are not what they were.
+DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, RuntimeError, ValueError)
 
 
 class StorageError(ValueError):
@@ -59,11 +63,12 @@ def write(path: str | os.PathLike[str], meta: dict[str, Any], state: dict[str, A
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Any], dict[str, bytes]]:
     """What `write` wrote: (meta, state, blobs). Raises StorageError, or FileNotFoundError."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = {name: archive.read(name) for name in archive.namelist()}
-    except zipfile.BadZipFile as error:
-        raise StorageError(f"{path} is truncated or not a saved recommender: {error}") from error
+    with open(path, "rb") as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                members = {name: archive.read(name) for name in archive.namelist()}
+        except DAMAGE as error:
+            raise StorageError(f"{path} is truncated or not a saved recommender: {error}") from error
     if META not in members:
         raise StorageError(f"{path} is not a saved recommender: it has no {META}")
     try:
@@ -79,7 +84,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Any], 
                 data, indices, indptr, shape = (_get_array(members, f"{name}.{part}")
                                                 for part in ("data", "indices", "indptr", "shape"))
                 state[name] = sparse.csr_array((data, indices, indptr), shape=tuple(shape))
-    except (KeyError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, StorageError):
             raise
         raise StorageError(f"{path} is damaged: {error}") from error

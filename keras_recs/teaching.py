@@ -36,10 +36,9 @@ def goes_wrong(*, lines: int = 3, width: int = 110) -> Iterator[None]:
 
 
 def show_lists(lists: Recommendations, data: Dataset, *, scores: bool = True) -> None:
-    """Print each user's list with titles."""
-    for user in lists.users.tolist():
-        print(f"user {user}")
-        items = lists.of(user)
+    """Print each list with titles."""
+    for query, items in lists:
+        print(f"{lists.kind} {query}")
         for rank, ((_, score), title) in enumerate(zip(items, data.titles([i for i, _ in items]), strict=True), 1):
             print(f"  {rank:2d}  {score:5.2f}  {title}" if scores else f"  {rank:2d}  {title}")
 

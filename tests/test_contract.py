@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from conftest import checkerboard, rated_checkerboard
 
+import keras_recs
 from keras_recs.data import Dataset, ItemFeatures, UserFeatures, from_matrix, split
 from keras_recs.questions import QUESTIONS, Answer, Question
-from keras_recs.recommender import NotFittedError, Recommender
+from keras_recs.recommender import WITH_SIMILAR_ITEMS, NotFittedError, Recommender
 from keras_recs.storage import StorageError
 
 CASES = [(q, a) for q in QUESTIONS for a in q.answers]
@@ -143,6 +147,56 @@ def test_predictions_are_of_pairs_and_do_not_depend_on_their_neighbours(fitted: 
     assert (np.sign(np.subtract.outer(row, row))[wide] == np.sign(np.subtract.outer(score, score))[wide]).all()
 
 
+def test_one_user_alone_gives_what_a_row_for_several_is(fitted: tuple) -> None:
+    _, _, data, recommender = fitted
+    alone, several = recommender.recommend(3, k=4), recommender.recommend([3, 5], k=4)
+    assert alone.users.tolist() == [3] and alone.items.shape == (1, 4)
+    assert [item for item, _ in alone.of()] == [item for item, _ in several.of(3)]
+    assert [user for user, _ in several] == [3, 5] and list(several[:1]) == [(3, several.of(3))]
+    assert recommender.score(3).shape == (data.n_items,)
+    assert recommender.score(3) == pytest.approx(recommender.score([3])[0], rel=1e-5, abs=1e-6)
+
+
+def test_predictions_broadcast(fitted: tuple) -> None:
+    _, _, data, recommender = fitted
+    users, items = np.array([0, 5, 2]), np.array([1, 2, 0, 7])
+    table = recommender.predict(users[:, None], items)
+    assert table.shape == (3, 4) and table.dtype == np.float32
+    close = {"rel": 1e-4, "abs": 1e-6}
+    assert table.ravel() == pytest.approx(recommender.predict(np.repeat(users, 4), np.tile(items, 3)), **close)
+    assert recommender.predict(5, items) == pytest.approx(table[1], **close)
+    assert recommender.predict(users, 7) == pytest.approx(table[:, 3], **close)
+    assert np.ndim(recommender.predict(2, 0)) == 0 and recommender.predict(2, 0) == pytest.approx(table[2, 2], **close)
+
+
+def test_similar_items_are_those_of_the_same_parity(fitted: tuple) -> None:
+    """Or a sentence that names who has them."""
+    _, a, data, recommender = fitted
+    able = a.class_name in WITH_SIMILAR_ITEMS
+    assert able == (type(recommender)._item_similarity is not Recommender._item_similarity)
+    if not able:
+        with pytest.raises(NotImplementedError, match=f"{a.class_name} does not say how alike .* ItemCF"):
+            recommender.similar_items(0)
+        return
+    ids, n = data.item_ids.ids, data.n_items
+    lists = recommender.similar_items(ids, k=n + 2)
+    assert lists.kind == "item" and np.array_equal(lists.queries, ids)
+    assert lists.items.shape == (n, n + 2) and not lists.valid[:, n - 1:].any()
+    for item, ranked in lists:
+        others, values = [other for other, _ in ranked], [value for _, value in ranked]
+        assert item not in others and len(set(others)) == len(others) and np.isfinite(values).all()
+        assert [other for _, other in sorted(zip(np.negative(values), others, strict=True))] == others, "ties by id"
+    near = lists.items[:, :3]
+    assert (near % 2 == ids[:, None] % 2).mean() >= 0.9, f"the audiences of one parity are alike; got {near.tolist()}"
+    few = recommender.similar_items([4, 9, 4], k=3)
+    assert few.items.shape == (3, 3) and np.array_equal(few.items[0], few.items[2])
+    assert recommender.similar_items(4, k=3).of() == [(i, pytest.approx(s, abs=1e-5)) for i, s in lists.of(4)[:3]]
+    with pytest.raises(KeyError, match="items holds 1 unknown"):
+        recommender.similar_items([0, 12345])
+    with pytest.raises(ValueError, match="k must be at least 1"):
+        recommender.similar_items(0, k=0)
+
+
 @pytest.mark.parametrize(("call", "error", "words"), [
     (lambda r: r.recommend([0], k=0), ValueError, "k must be at least 1, got 0"),
     (lambda r: r.recommend([0], k=-3), ValueError, "k must be at least 1, got -3"),
@@ -155,7 +209,10 @@ def test_predictions_are_of_pairs_and_do_not_depend_on_their_neighbours(fitted: 
     (lambda r: r.score([[0, 1]]), ValueError, "users must be one-dimensional"),
     (lambda r: r.predict([0], [12345]), KeyError, "items holds 1 unknown"),
     (lambda r: r.predict([0, 1], [0]), ValueError, "got 2 users and 1 items"),
-    (lambda r: r.predict([0], [[0]]), ValueError, "items must be one-dimensional"),
+    (lambda r: r.predict([0], []), ValueError, "got 1 users and 0 items"),
+    (lambda r: r.predict([[0, 1]], [0, 1, 2]), ValueError, r"shape \(1, 2\) and items of shape \(3,\) do not"),
+    (lambda r: r.recommend(12345), KeyError, "users holds 1 unknown"),
+    (lambda r: r.recommend("ann"), TypeError, "users must hold integers"),
     (lambda r: r.predict([0.5], [0]), TypeError, "users must hold integers or strings"),
 ])
 def test_bad_arguments_are_refused_by_name(fitted: tuple, call, error: type[Exception], words: str) -> None:
@@ -190,7 +247,7 @@ def test_before_fit_every_verb_says_so(fitted: tuple, tmp_path) -> None:
     q, a, _, _ = fitted
     fresh = make(q, a)
     for call in (lambda: fresh.score([0]), lambda: fresh.predict([0], [0]), lambda: fresh.recommend([0]),
-                 lambda: fresh.save(tmp_path / "x")):
+                 lambda: fresh.similar_items([0]), lambda: fresh.save(tmp_path / "x")):
         with pytest.raises(NotFittedError, match=r"call fit\(data\) first"):
             call()
     assert not list(tmp_path.iterdir())
@@ -210,10 +267,23 @@ def test_saving_and_loading_gives_the_same_recommender(fitted: tuple, tmp_path) 
     path.write_bytes(b"an older file")
     recommender.save(path)
     assert [p.name for p in tmp_path.iterdir()] == ["model"], "nothing temporary stays behind"
-    loaded = type(recommender).load(path)
-    assert loaded.get_params() == recommender.get_params()
-    assert np.array_equal(loaded.score(data.user_ids.ids), recommender.score(data.user_ids.ids))
-    assert np.array_equal(loaded.recommend([0, 3], 4).items, recommender.recommend([0, 3], 4).items)
+    for loaded in (type(recommender).load(path), keras_recs.load(path)):
+        assert type(loaded) is type(recommender) and loaded.get_params() == recommender.get_params()
+        assert np.array_equal(loaded.score(data.user_ids.ids), recommender.score(data.user_ids.ids))
+        assert np.array_equal(loaded.recommend([0, 3], 4).items, recommender.recommend([0, 3], 4).items)
+
+
+@pytest.mark.parametrize("copied", [lambda r: pickle.loads(pickle.dumps(r)), copy.deepcopy], ids=["pickle", "deepcopy"])
+def test_a_copy_is_a_recommender_of_its_own(fitted: tuple, copied) -> None:
+    _, _, data, recommender = fitted
+    other = copied(recommender)
+    assert np.array_equal(other.score(data.user_ids.ids), recommender.score(data.user_ids.ids))
+    assert np.array_equal(other.predict([0, 3], [1, 2]), recommender.predict([0, 3], [1, 2]))
+    assert not set(map(id, vars(other).values())) & {id(x) for x in vars(recommender).values()
+                                                     if isinstance(x, np.ndarray)}
+    if hasattr(other, "model_"):  # and its scorer is that of its own model
+        assert other.model_ is not recommender.model_ and vars(other).get("_rows", other) is not getattr(
+            recommender, "_rows", None)
 
 
 def test_a_damaged_or_foreign_file_is_refused_by_name(fitted: tuple, tmp_path) -> None:
@@ -251,14 +321,22 @@ def test_strings_ids_gaps_duplicates_and_disorder_change_nothing(fitted: tuple) 
     events = data.interactions
     rng = np.random.default_rng(0)
     order = rng.permutation(len(events))
-    names = np.array([f"user {u:03d}" for u in range(data.n_users)])
+    user_names = 500 + 3 * np.arange(data.n_users)
+    item_names = np.array([f"item {i:03d}" for i in range(data.n_items)])
     again = np.concatenate([order, order]) if "recency" not in a.name else order  # recency counts repeated events
-    renamed = Dataset.from_arrays(names[events.users[again]], 1000 + 7 * events.items[again], events.ratings[again],
-                                  events.timestamps[again], rating_scale=data.rating_scale)
+    renamed = Dataset.from_arrays(user_names[events.users[again]], item_names[events.items[again]],
+                                  events.ratings[again], events.timestamps[again], rating_scale=data.rating_scale)
     other = make(q, a).fit(dressed(renamed, q, a))
     top = recommender.recommend(data.user_ids.ids, 1).items[:, 0]
-    same = other.recommend(names, 1).items[:, 0]
-    assert (same == 1000 + 7 * top).mean() >= 0.9
+    same = other.recommend(user_names, 1).items[:, 0]
+    assert (same == item_names[top]).mean() >= 0.9
+    assert other.recommend(500, 1).of() == other.recommend(user_names[:1], 1).of(500)
+    assert other.predict(500, item_names) == pytest.approx(other.predict([500] * data.n_items, item_names), abs=1e-6)
+    if a.class_name in WITH_SIMILAR_ITEMS:
+        near = other.similar_items(item_names, 3).items
+        for parity in (0, 1):
+            assert np.isin(near[parity::2], item_names[parity::2]).mean() >= 0.9
+        assert [item for item, _ in other.similar_items("item 004", 3).of()] == near[4].tolist()
 
 
 def test_the_same_seed_gives_the_same_scores(fitted: tuple) -> None:
@@ -321,13 +399,46 @@ def test_a_model_of_nan_is_an_error_not_a_list(fitted: tuple, monkeypatch: pytes
 def test_hyperparameters_are_stored_and_checked(fitted: tuple) -> None:
     q, a, _, recommender = fitted
     params = recommender.get_params()
-    assert type(recommender)(**params).get_params() == params
+    assert type(recommender)(**params).get_params() == params == recommender.get_params(deep=False)
+    fresh = make(q, a)
+    assert fresh.set_params(**params) is fresh and fresh.get_params() == params
+    with pytest.raises(ValueError, match=f"{a.class_name} has no parameter 'zeal'; it has .*{list(params)[-1]}"):
+        fresh.set_params(**{list(params)[0]: None, "zeal": 3})
+    assert fresh.get_params() == params
     assert all(name in repr(recommender) for name in params)
     for name, value in params.items():
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             for bad in (-1, "many", float("nan")):
                 with pytest.raises((ValueError, TypeError), match=name):
                     make(q, a, **{name: bad})
+                with pytest.raises((ValueError, TypeError), match=name):
+                    fresh.set_params(**{name: bad})
+                assert fresh.get_params() == params
+
+
+def test_scikit_learn_can_clone_it(fitted: tuple) -> None:
+    """A clone has the same parameters and has learned nothing."""
+    clone = pytest.importorskip("sklearn.base").clone
+    _, _, _, recommender = fitted
+    for original in (recommender, type(recommender)()):
+        cloned = clone(original)
+        assert type(cloned) is type(original) and cloned.get_params() == original.get_params()
+        with pytest.raises(NotFittedError):
+            cloned.score([0])
+
+
+def test_history_is_the_curves_of_the_training(fitted: tuple) -> None:
+    """Where there is one: name -> one finite value an epoch, all curves equally long."""
+    recommender = fitted[3]
+    if not hasattr(recommender, "history_"):
+        assert not hasattr(recommender, "n_epochs"), "who learns in epochs has curves"
+        return
+    curves = recommender.history_
+    assert type(curves) is dict and curves and all(type(name) is str for name in curves)
+    assert all(type(values) is list and all(type(x) is float for x in values) for values in curves.values())
+    (length,) = {len(values) for values in curves.values()}
+    assert 0 < length <= getattr(recommender, "n_epochs_", recommender.n_epochs)  # as chosen, or as given
+    assert np.isfinite(list(curves.values())).all()
 
 
 @pytest.mark.data

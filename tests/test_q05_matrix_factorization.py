@@ -150,12 +150,12 @@ def test_the_history_is_the_training_error_and_it_falls(answer: ModuleType) -> N
     """`history_` holds the training RMSE of every epoch, starting at that of the mean."""
     data, _, _ = planted()
     mf = answer.BiasedMF(n_factors=4, n_epochs=80, reg=0.01).fit(data)
-    assert len(mf.history_) == 80
-    assert mf.history_[0] == pytest.approx(data.interactions.ratings.std(), rel=0.05)
+    assert len(mf.history_["rmse"]) == 80
+    assert mf.history_["rmse"][0] == pytest.approx(data.interactions.ratings.std(), rel=0.05)
     events = data.interactions
     fitted = mf.predict(data.user_ids.ids[events.users], data.item_ids.ids[events.items])
-    assert mf.history_[-1] == pytest.approx(np.sqrt(((fitted - events.ratings) ** 2).mean()), rel=0.1)
-    assert mf.history_[-1] < 0.5 * mf.history_[0]
+    assert mf.history_["rmse"][-1] == pytest.approx(np.sqrt(((fitted - events.ratings) ** 2).mean()), rel=0.1)
+    assert mf.history_["rmse"][-1] < 0.5 * mf.history_["rmse"][0]
 
 
 def test_a_training_that_diverges_is_an_error_that_says_when(answer: ModuleType) -> None:
@@ -171,7 +171,7 @@ def test_the_history_of_one_epoch_is_the_error_of_the_mean(answer: ModuleType) -
     """In the first batch nothing has been learned: the error is the spread of the ratings."""
     data, _, _ = planted()
     mf = answer.BiasedMF(n_factors=1, n_epochs=1, init_scale=1e-6).fit(data)
-    assert mf.history_ == pytest.approx([data.interactions.ratings.std()], rel=1e-4)
+    assert mf.history_["rmse"] == pytest.approx([data.interactions.ratings.std()], rel=1e-4)
 
 
 def test_every_rating_is_learned_whatever_the_batch_size(answer: ModuleType) -> None:

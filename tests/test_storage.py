@@ -16,7 +16,7 @@ from keras_recs import storage
 
 def test_arrays_sparse_matrices_and_values_come_back(tmp_path) -> None:
     state = {"dense_": np.arange(6, dtype=np.float32).reshape(2, 3), "words_": np.array(["a", "é"]),
-             "sparse_": sparse.csr_array(np.eye(3, dtype=np.float32)), "mean_": 1.5, "history_": [1.0, 2.0]}
+             "sparse_": sparse.csr_array(np.eye(3, dtype=np.float32)), "mean_": 1.5, "history_": {"loss": [1.0, 2.0]}}
     storage.write(tmp_path / "f", {"class": "X", "params": {"seed": 0}}, state, {"model.keras": b"\x00\x01"})
     meta, back, blobs = storage.read(tmp_path / "f")
     assert meta == {"class": "X", "params": {"seed": 0}} and blobs == {"model.keras": b"\x00\x01"}

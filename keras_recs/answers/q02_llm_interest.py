@@ -219,7 +219,7 @@ class LLMInterestModel(RankingRecommender):
         user_tags_, item_tags_: (n_users, tags) and (n_items, tags) probabilities, in the order of `TAGS`.
         model_: the trained Keras model; inputs `user_id` (batch,) and `item_id` (batch, m), output (batch, m). It holds
             the features of all texts: serving needs no encoder.
-        history_: loss of each epoch.
+        history_: "loss" -> loss of each epoch.
 
     >>> model = LLMInterestModel(dim=4).build(n_users=10, n_items=20, n_features=6)
     >>> model.predict({"user_id": np.array([3, 3]), "item_id": np.array([[0, 19], [5, 6]])}, verbose=0).shape

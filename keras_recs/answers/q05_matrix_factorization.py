@@ -22,6 +22,7 @@ from scipy import sparse
 
 from keras_recs.checks import real_number, whole_number
 from keras_recs.data.dataset import Dataset
+from keras_recs.factors import cosines
 from keras_recs.heart import heart
 from keras_recs.progress import progress
 from keras_recs.recommender import Recommender
@@ -111,7 +112,7 @@ class BiasedMF(Recommender):
 
     Attributes:
         mean_, user_bias_, item_bias_, user_factors_, item_factors_: μ, b, c, p, q.
-        history_: training RMSE of each epoch, measured while it ran.
+        history_: "rmse" -> training RMSE of each epoch, measured while it ran.
 
     >>> from keras_recs.data import from_matrix
     >>> data = from_matrix([[5, 4, 0], [4, 0, 1], [0, 4, 1]])
@@ -158,7 +159,7 @@ class BiasedMF(Recommender):
         # Who has no rating was never moved: the small random factors say nothing about them.
         theta.user_factors[np.bincount(users, minlength=data.n_users) == 0] = 0
         theta.item_factors[np.bincount(items, minlength=data.n_items) == 0] = 0
-        self.mean_, self.history_ = mean, history
+        self.mean_, self.history_ = mean, {"rmse": history}
         self.user_bias_, self.item_bias_ = theta.user_bias, theta.item_bias
         self.user_factors_, self.item_factors_ = theta.user_factors, theta.item_factors
 
@@ -174,6 +175,9 @@ class BiasedMF(Recommender):
         scores += self.item_bias_
         scores += (self.mean_ + self.user_bias_[users])[:, None]
         return scores
+
+    def _item_similarity(self, items: np.ndarray) -> np.ndarray:
+        return cosines(self.item_factors_, items)
 
 
 MatrixFactorizationRecommender = BiasedMF  # the published answer's name

@@ -135,7 +135,7 @@ class UserCF(Recommender):
 
     Attributes:
         neighbours_: (n_users, n_users) sparse float32, at most k similarities in a row.
-        history_: (n_users, n_items) sparse float32, 1 for each item met, or less for older ones (`recency`).
+        histories_: (n_users, n_items) sparse float32, 1 for each item met, or less for older ones (`recency`).
 
     >>> from keras_recs.data import from_matrix
     >>> data = from_matrix([[1, 1, 0], [1, 1, 1], [0, 0, 1], [1, 0, 0]])
@@ -163,14 +163,14 @@ class UserCF(Recommender):
         k = min(self.neighbours, data.n_users)
         require_memory(24 * k * data.n_users, f"a list of {k:,} neighbours for each of {data.n_users:,} users",
                        "ask for fewer neighbours; a hundred are plenty")
-        self.history_ = data.seen if self.recency is None else recency_weighted(data, self.recency)
+        self.histories_ = data.seen if self.recency is None else recency_weighted(data, self.recency)
         pairs = self._pairs(data)
         blocks = [strongest(self._similarity(pairs, rows), k)
                   for rows in row_blocks(data.n_users, data.n_users, BLOCK_CELLS)]
         self.neighbours_ = sparse.vstack(blocks, format="csr")  # never users × users: k entries a row
 
     def _pairs(self, data: Dataset) -> Pairs:
-        x, y = self.history_, data.seen
+        x, y = self.histories_, data.seen
         if self.values == "ratings":
             data.require("ratings", by="UserCF with values='ratings'")
             x = y = data.seen if self.similarity == "jaccard" else data.matrix("ratings")
@@ -191,7 +191,7 @@ class UserCF(Recommender):
 
     @heart("For every item, add up what the neighbours say: similarity times their history.")
     def _score(self, users: np.ndarray) -> np.ndarray:
-        return product(self.neighbours_[users], self.history_)  # (len(users), n_items)
+        return product(self.neighbours_[users], self.histories_)  # (len(users), n_items)
 
     @heart("The neighbours who met `item`, each with its part of the score, largest first, by id.")
     def explain(self, user: Any, item: Any) -> list[tuple[Any, float]]:
@@ -199,7 +199,7 @@ class UserCF(Recommender):
         self._check_fitted()
         u, j = self._user_ids.index("user", user)[0], self._item_ids.index("item", item)[0]
         asked = self.neighbours_[[u]]
-        votes = self.history_[asked.indices][:, [j]].toarray()[:, 0]  # (k,)
+        votes = self.histories_[asked.indices][:, [j]].toarray()[:, 0]  # (k,)
         who, parts = asked.indices[votes > 0], (asked.data * votes)[votes > 0]
         order = np.argsort(-parts, kind="stable")
         return list(zip(self.user_ids_[who[order]].tolist(), parts[order].tolist(), strict=True))

@@ -18,7 +18,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from keras_recs.checks import real_number, whole_number
+from keras_recs.checks import real_number, whole_number, whole_numbers
 from keras_recs.data.dataset import Dataset
 from keras_recs.data.sampling import NegativeSampler
 from keras_recs.heart import heart
@@ -43,7 +43,7 @@ class NeuMF(KerasRecommender):
 
     Attributes:
         model_: the trained Keras model; inputs `user_id` and `item_id`, each (batch,), output (batch, 1).
-        history_: loss of each epoch.
+        history_: "loss" -> loss of each epoch.
 
     >>> model = NeuMF(gmf_dim=4, mlp_dim=4, hidden=(8,)).build(n_users=10, n_items=20)
     >>> model.predict({"user_id": np.array([3, 3]), "item_id": np.array([0, 19])}, verbose=0).shape
@@ -57,7 +57,7 @@ class NeuMF(KerasRecommender):
                  batch_size: int = 8192, seed: int = 0) -> None:
         self.gmf_dim = whole_number("gmf_dim", gmf_dim)
         self.mlp_dim = whole_number("mlp_dim", mlp_dim)
-        self.hidden = tuple(whole_number("hidden", units) for units in hidden)
+        self.hidden = whole_numbers("hidden", hidden)
         self.dropout = real_number("dropout", dropout, least=0.0, most=0.9)
         self.embedding_reg = real_number("embedding_reg", embedding_reg, least=0.0)
         self.n_negatives = whole_number("n_negatives", n_negatives)

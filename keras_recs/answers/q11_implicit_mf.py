@@ -248,7 +248,7 @@ class BPR(RankingRecommender):
     Attributes:
         model_: the trained Keras model; inputs `user_id` (batch,) and `item_id` (batch, m), output (batch, m).
         user_factors_, item_factors_, item_bias_: p, q, b.
-        history_: loss of each epoch.
+        history_: "loss" -> loss of each epoch.
 
     >>> model = BPR(n_factors=4).build(n_users=10, n_items=20)
     >>> model.predict({"user_id": np.array([3, 3]), "item_id": np.array([[0, 19], [1, 2]])}, verbose=0).shape

@@ -26,7 +26,7 @@ from keras_recs.data.dataset import Dataset
 from keras_recs.data.sequences import recency_weighted
 from keras_recs.heart import heart
 from keras_recs.memory import require_memory
-from keras_recs.neighbours import centred, inner_products, row_blocks, strongest
+from keras_recs.neighbours import centred, inner_products, known_weights, row_blocks, strongest
 from keras_recs.recommender import Recommender
 
 
@@ -35,19 +35,22 @@ class _HistoryTimesWeights(Recommender):
 
     Attributes:
         weights_: W, (n_items, n_items) float32, dense or sparse; W[i, j] is what i in the history says for j.
-        history_: (n_users, n_items) float32, 1 for each item met, or less for older ones (`recency`).
+        histories_: (n_users, n_items) float32, 1 for each item met, or less for older ones (`recency`).
     """
 
     recency: float | None
     weights_: np.ndarray | sparse.csr_array
-    history_: sparse.csr_array
+    histories_: sparse.csr_array
 
     def _remember(self, data: Dataset) -> None:
-        self.history_ = data.seen if self.recency is None else recency_weighted(data, self.recency)
+        self.histories_ = data.seen if self.recency is None else recency_weighted(data, self.recency)
 
     def _score(self, users: np.ndarray) -> np.ndarray:
-        scores = self.history_[users] @ self.weights_  # (len(users), n_items)
+        scores = self.histories_[users] @ self.weights_  # (len(users), n_items)
         return scores.toarray() if sparse.issparse(scores) else scores
+
+    def _item_similarity(self, items: np.ndarray) -> np.ndarray:
+        return known_weights(self.weights_[items])  # what each of `items` says for the others
 
     @heart("The part of each item of the history in the score of `item`, largest first, by id.")
     def explain(self, user: Any, item: Any) -> list[tuple[Any, float]]:
@@ -55,7 +58,7 @@ class _HistoryTimesWeights(Recommender):
         the score."""
         self._check_fitted()
         u, j = self._user_ids.index("user", user)[0], self._item_ids.index("item", item)[0]
-        history = self.history_[[u]]
+        history = self.histories_[[u]]
         towards = self.weights_[history.indices][:, [j]]  # (len(history), 1)
         parts = history.data * (towards.toarray() if sparse.issparse(towards) else towards)[:, 0]
         order = np.argsort(-parts, kind="stable")
@@ -148,8 +151,8 @@ class ItemCF(_HistoryTimesWeights):
             raise ValueError("update cannot be used with similarity='adjusted_cosine': fit again")
         u, i = int(self._user_ids.index("user", user)[0]), int(self._item_ids.index("item", item)[0])
         if self.recency is not None:
-            self.history_ = _scale_row(self.history_, u, np.exp(-1 / self.recency))
-        self.history_ = _with_entry(self.history_, u, i)
+            self.histories_ = _scale_row(self.histories_, u, np.exp(-1 / self.recency))
+        self.histories_ = _with_entry(self.histories_, u, i)
         if self.seen_[u, i]:
             return
         self.seen_ = _with_entry(self.seen_, u, i)

@@ -193,7 +193,7 @@ class LightGCN(RankingRecommender):
     Attributes:
         model_: the trained Keras model; inputs `user_id` (batch,) and `item_id` (batch, m), output (batch, m).
         user_factors_, item_factors_: the rows of E.
-        history_: loss of each epoch.
+        history_: "loss" -> loss of each epoch.
 
     >>> from keras_recs.data import from_matrix
     >>> graph = bipartite(from_matrix([[1, 1, 0], [0, 1, 1]]))

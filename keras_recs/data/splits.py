@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,11 +19,20 @@ PROTOCOLS = {
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """`train` and `test` on the same id maps. A user whose events all went to the test has none in `train`."""
+    """`train` and `test` on the same id maps. A user whose events all went to the test has none in `train`.
+
+    >>> data = Dataset.from_arrays([1, 1, 1, 2, 2], [10, 20, 30, 10, 30], timestamps=[1, 2, 3, 1, 2])
+    >>> train, test = split(data, "P2")
+    >>> len(train), len(test)
+    (3, 2)
+    """
 
     protocol: str
     train: Dataset
     test: Dataset
+
+    def __iter__(self) -> Iterator[Dataset]:
+        return iter((self.train, self.test))
 
 
 def split(data: Dataset, protocol: str = "P1", *, validation: bool = False) -> Split:

@@ -9,6 +9,7 @@ from scipy import sparse
 
 from keras_recs.checks import real_number, whole_number
 from keras_recs.data.dataset import Dataset
+from keras_recs.neighbours import known_weights
 from keras_recs.recommender import BLOCK_CELLS, Recommender
 from keras_recs.topk import top_k
 
@@ -110,6 +111,9 @@ class ItemKNNRecommender(Recommender):
     def _score(self, users: np.ndarray) -> np.ndarray:
         scores = self.seen_[users] @ self.similarity_
         return scores.toarray() if sparse.issparse(scores) else scores
+
+    def _item_similarity(self, items: np.ndarray) -> np.ndarray:
+        return known_weights(self.similarity_[items])
 
 
 class GlobalMeanRecommender(Recommender):

@@ -58,6 +58,9 @@ def compare(a: Evaluation, b: Evaluation, metric: str, *, level: float = 0.95, n
         KeyError: a metric without per-user values.
         ValueError: other users, another protocol, a level or number out of range.
     """
+    for name, value in (("a", a), ("b", b)):
+        if not hasattr(value, "per_user"):
+            raise TypeError(f"{name} must be what evaluate(recommender, split) gives, got a {type(value).__name__}")
     _check(level, n_resamples)
     if a.protocol != b.protocol:
         raise ValueError(f"a and b must be of one protocol, got {a.protocol} and {b.protocol}")

@@ -102,6 +102,7 @@ def evaluate(recommender: Recommender, split: Split, *, k: int = 10) -> Evaluati
         ValueError: no user has a relevant test item; a list with a seen item or with one twice; predictions
             that are not finite.
     """
+    require_split(split)
     test = split.test
     if split.protocol == "P3":
         events = test.interactions
@@ -164,6 +165,7 @@ def evaluate_ratings(predictions: Any, split: Split) -> Evaluation:
     Raises:
         ValueError: another length, NaN or infinite predictions, a test without ratings.
     """
+    require_split(split)
     test = split.test
     test.require("ratings", by="evaluate_ratings")
     assert test.interactions.ratings is not None  # `require` has seen to it
@@ -235,8 +237,16 @@ def _evaluate_lists(items: np.ndarray, truth: Truth, k: int) -> Evaluation:
     return Evaluation(truth.split.protocol, values, per_user, train.user_ids.ids[truth.users])
 
 
+def require_split(split: Any) -> None:
+    """A TypeError that says what to pass, unless `split` is a Split."""
+    if not isinstance(split, Split):
+        raise TypeError(f"a Split is needed, which has the test to measure on; got a {type(split).__name__}. "
+                        "parts = keras_recs.split(data) makes one: fit on parts.train, and pass parts")
+
+
 def checked_scores(scores: Any, split: Split) -> np.ndarray:
     """`scores` as an array, when it has the split's shape and no NaN."""
+    require_split(split)
     scores = np.asarray(scores)
     shape = (split.train.n_users, split.train.n_items)
     if scores.shape != shape:

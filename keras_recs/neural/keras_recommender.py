@@ -29,7 +29,7 @@ class KerasRecommender(Recommender):
     """Trains the model of `build` on the examples of `_epochs`, wherever TensorFlow finds a device.
 
     A subclass has the hyperparameters `n_epochs`, `batch_size` and `seed`, and implements `build` and `_epochs`.
-    After `fit`, `model_` is the trained Keras model and `history_` its curves.
+    After `fit`, `model_` is the trained Keras model and `history_` its curves: name -> one value for each epoch.
     """
 
     n_epochs: int
@@ -124,7 +124,7 @@ class KerasRecommender(Recommender):
             return np.empty(0, np.float32)
         return self.model_.predict(pairs, batch_size=SCORED_AT_ONCE, verbose=0)[:, 0]
 
-    # --- saving ----------------------------------------------------------------------------------------------
+    # --- saving and copying ----------------------------------------------------------------------------------
 
     def _state(self) -> tuple[dict[str, Any], dict[str, bytes]]:
         state, blobs = super()._state()
@@ -141,6 +141,15 @@ class KerasRecommender(Recommender):
             path.write_bytes(blobs["model.keras"])
             self.model_ = keras.models.load_model(path)
         self._make_scorer()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For `pickle` and `copy`. The compiled scorer cannot be copied; a copy makes its own."""
+        return {name: value for name, value in self.__dict__.items() if name != "_rows"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if "model_" in state:
+            self._make_scorer()
 
 
 @contextlib.contextmanager

@@ -1,0 +1,50 @@
+"""`load`: a saved recommender, whatever its class."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from typing import Any
+
+from keras_recs import storage
+from keras_recs.questions import QUESTIONS
+from keras_recs.recommender import Recommender
+
+BASELINES = "keras_recs.evaluation.baselines"
+
+
+def load(path: str | os.PathLike[str]) -> Recommender:
+    """What `save` of an answer or a baseline wrote; the file says of which class it is.
+
+    Only classes of this package are looked up, by name in the catalogue of answers: a file never decides what is
+    imported. TensorFlow is loaded where the answer needs it.
+
+    Raises:
+        FileNotFoundError: no such file.
+        storage.StorageError: (a ValueError) not a saved recommender, damaged, of another version, or of a class
+            from elsewhere, whose own `load` reads it.
+
+    >>> import tempfile
+    >>> from keras_recs import EASE, from_matrix
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     EASE(reg=1.0).fit(from_matrix([[1, 1], [1, 0]])).save(f"{folder}/model")
+    ...     load(f"{folder}/model")
+    EASE(reg=1.0, recency=None)
+    """
+    saved = storage.read(path)
+    return _class_of(path, saved[0])._loaded(path, *saved)
+
+
+def _class_of(path: str | os.PathLike[str], meta: dict[str, Any]) -> type[Recommender]:
+    name, module = meta.get("class"), meta.get("module")
+    for question in QUESTIONS:
+        for answer in question.answers:
+            if (answer.class_name, question.module) == (name, module):
+                return question.load(answer)
+    if module == BASELINES:
+        found = getattr(importlib.import_module(BASELINES), str(name), None)
+        if isinstance(found, type) and issubclass(found, Recommender) and found.__module__ == BASELINES:
+            return found
+    where = f"{name} of {module}" if name and module else "recommender without a class"
+    raise storage.StorageError(f"{path} holds a {where}, which is not part of keras_recs; "
+                               "the class that saved it can load it, with its own load(path)")
