@@ -46,7 +46,8 @@ class Numbers(click.ParamType):
         if isinstance(value, list):
             return value
         one = Number(built=True)
-        return list(dict.fromkeys(one.convert(part.strip(), param, ctx) for part in value.split(",")))
+        found = [one.convert(part.strip(), param, ctx) for part in value.split(",")]
+        return list({q.number: q for q in found}.values())
 
 
 def console() -> Any:
