@@ -104,7 +104,6 @@ def show_metrics(results: Sequence[Result]) -> None:
         return _metrics_table(results, columns)
 
     rows = narrowed(build, ordered, out.width)
-    out.print()
     out.print(rows)
     left = ", ".join(name for name in ordered if name not in shown)
     also = f"; on a wider screen, or with --json: {left}" if left else ""
