@@ -35,6 +35,7 @@ def load(name: str) -> ModuleType:
 v4 = nbformat.v4
 outputs = load("outputs")
 compare = load("compare")
+load("feed")
 pages = load("pages")
 execute = load("execute")
 
