@@ -151,7 +151,7 @@ def question(number: int | str) -> Question:
     """
     asked = number
     if isinstance(number, str):
-        form = re.fullmatch(r"q?0*(\d{1,3})(_\w*)?", number.strip().lower())
+        form = re.fullmatch(r"q?0*([0-9]{1,3})(_\w*)?", number.strip().lower())
         number = int(form[1]) if form else 0
         if form and form[2] and number in range(1, len(QUESTIONS) + 1):
             number = number if QUESTIONS[number - 1].stem.endswith(form[2]) else 0
