@@ -121,7 +121,7 @@ def _argument(tokens: Iterator[str]) -> str:
 
 
 def _tight(text: str) -> str:
-    return re.sub(r" ?([=∈≠≤≥+|<>-]) ?", r"\1", text)
+    return re.sub(r" *([=∈≠≤≥+|<>-]) *", r"\1", text)
 
 
 def _raised(text: str) -> str:
