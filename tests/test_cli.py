@@ -31,7 +31,7 @@ def log(tmp_path: Path) -> Path:
     rows = [f"u{user},film {item},{rng.integers(1, 6)},{at}" for at, (user, item) in
             enumerate((user, item) for user in range(12) for item in rng.choice(15, 6, replace=False))]
     file = tmp_path / "events.csv"
-    file.write_text("\n".join(["who,film,stars,when", *rows]) + "\n")
+    file.write_text("\n".join(["who,film,points,moment", *rows]) + "\n")
     return file
 
 
@@ -255,10 +255,10 @@ def test_tables_keep_the_names_of_answers_and_the_width(run, small_data, monkeyp
 
 
 def test_a_file_of_ones_own_is_read_with_its_own_column_names(run, log: Path) -> None:
-    columns = ("--user", "who", "--item", "film", "--time", "when")
+    columns = ("--user", "who", "--item", "film", "--time", "moment")
     code, out, err = run("run", "12", "--data", str(log), *columns, "--answer", "ItemCF", "--users", "1")
     assert (code, err) == (0, "") and "events.csv: 12 users" in out and "film " in out
-    (result,) = json.loads(run("run", "5", "--data", str(log), "--user", "who", "--item", "film", "--rating", "stars",
+    (result,) = json.loads(run("run", "5", "--data", str(log), "--user", "who", "--item", "film", "--rating", "points",
                                "--json")[1])
     assert result["dataset"] == "events.csv" and result["metrics"]["rmse"] > 0
 
@@ -267,7 +267,7 @@ def test_parquet_is_read_too(run, log: Path, tmp_path: Path) -> None:
     from pyarrow import csv, parquet
 
     parquet.write_table(csv.read_csv(log), tmp_path / "events.parquet")
-    columns = ("--user", "who", "--item", "film", "--time", "when", "--json", "--answer", "ItemCF")
+    columns = ("--user", "who", "--item", "film", "--time", "moment", "--json", "--answer", "ItemCF")
     (one,), (other,) = (json.loads(run("run", "12", "--data", str(file), *columns)[1])
                         for file in (log, tmp_path / "events.parquet"))
     assert one["metrics"] == other["metrics"]
@@ -276,8 +276,8 @@ def test_parquet_is_read_too(run, log: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("arguments", "words"), [
     (["12", "--user", "who", "--item", "film"], "--time COLUMN says which column"),
     (["5", "--user", "who", "--item", "film"], "--rating COLUMN says which column"),
-    (["12", "--user", "whom", "--item", "film", "--time", "when"], "'whom'"),
-    (["6", "--user", "who", "--item", "film", "--time", "when"], "ContentEmbedding needs titles, which events.csv"),
+    (["12", "--user", "whom", "--item", "film", "--time", "moment"], "'whom'"),
+    (["6", "--user", "who", "--item", "film", "--time", "moment"], "ContentEmbedding needs titles, which events.csv"),
     (["12", "--dataset", "cinema", "--user", "who"], "choose one of them"),
 ])
 def test_what_a_file_lacks_is_one_line(run, log: Path, arguments: list[str], words: str) -> None:
@@ -285,12 +285,27 @@ def test_what_a_file_lacks_is_one_line(run, log: Path, arguments: list[str], wor
     assert code == 2 and out == "" and words in err and err.count("\n") == 1
 
 
+def test_a_dash_goes_without_a_column(run, log: Path) -> None:
+    columns = ("--user", "who", "--item", "film", "--rating", "points")
+    assert "needs ratings" in run("run", "5", "--data", str(log), *columns[:4], "--rating", "-")[2]
+    assert "needs timestamps" in run("run", "12", "--data", str(log), *columns, "--time", "-")[2]
+
+
+def test_errors_of_the_readers_speak_of_options(run, log: Path, monkeypatch) -> None:
+    def fail(*arguments: object) -> None:
+        raise ValueError(f"{log}: is 'ts' the timestamp? Say timestamp='ts' to take it, timestamp=None to go without")
+
+    monkeypatch.setattr(source, "_read", fail)
+    err = run("run", "12", "--data", str(log))[2]
+    assert err == "keras-recs: events.csv: is 'ts' the timestamp? Say --time 'ts' to take it, --time - to go without\n"
+
+
 def test_a_file_of_nonsense_is_one_line(run, tmp_path: Path) -> None:
     for name, content in (("empty.csv", b""), ("bytes.csv", bytes(range(256)) * 4), ("bytes.parquet", b"PAR1 no")):
         file = tmp_path / name
         file.write_bytes(content)
         code, out, err = run("run", "12", "--data", str(file))
-        assert code == 2 and out == "" and err.startswith(f"keras-recs: {name}: ") and err.count("\n") == 1
+        assert code == 2 and out == "" and err.startswith(f"keras-recs: {name}") and err.count("\n") == 1
 
 
 def test_what_an_answer_needs_is_checked_before_anything_is_loaded(run, monkeypatch) -> None:

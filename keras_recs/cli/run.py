@@ -65,7 +65,12 @@ def command(number: Question, dataset: str | None, file: Path | None, user: str 
 
         console().print(f"{q.number}. {q.title}", style="bold", highlight=False, markup=False)
         console().print(f"{source.name}: {data.n_users:,} users, {data.n_items:,} items, {len(data):,} events; "
-                        f"{PROTOCOLS[q.protocol]}\n", highlight=False, markup=False)
+                        f"{PROTOCOLS[q.protocol]}", highlight=False, markup=False)
+        if source.file:
+            columns = getattr(data, "columns", None) or {}
+            console().print("; ".join(f"{role} from {column!r}" for role, column in columns.items()), markup=False,
+                            highlight=False)
+        console().print()
     names = [_baseline(q).name, *(answer.name for answer in chosen)]
     results = []
     for result in _results(q, chosen, unfitted, parts, shown, k):
