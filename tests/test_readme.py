@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(not (ROOT / ENGLISH).is_file(), reason="an insta
 #: What the README and the issue behind it name, and what is too slow, or waits for a person, to be run here.
 OF_THE_ISSUE = ["list", "list --json", "show 5", "show q05 --language zh", "show 24", "run 12 --answer ease --users 1",
                 "run 4 --users 1", "leaderboard --questions 12", "leaderboard --protocol P3 --questions 4 --json",
-                "assets", "progress", "show 99", "run 12 --answer EASY", "--help", "run --help"]
+                "assets", "progress", "ask 5 --language zh", "show 99", "run 12 --answer EASY", "--help", "run --help"]
 SLOW = {"run 12", "leaderboard", "leaderboard --out rows.json", "devices", "check 5", "check 5 --hint", "ask 5",
         "cards --out cards.apkg", "bughunt --report"}
 
@@ -214,7 +214,8 @@ def everything() -> list[str]:
     ("120", {"FORCE_COLOR": "1"})])
 def test_all_commands_end_without_a_traceback_on_every_console(log: Path, width: str, console: dict) -> None:
     environment = {**os.environ, "COLUMNS": width, **console}
-    done = subprocess.run([sys.executable, "-c", DRIVER, *everything()], capture_output=True, cwd=log, env=environment)
+    done = subprocess.run([sys.executable, "-c", DRIVER, *everything()], stdin=subprocess.DEVNULL, capture_output=True,
+                          cwd=log, env=environment)
     out, err = (stream.decode(console.get("PYTHONIOENCODING", "utf8")) for stream in (done.stdout, done.stderr))
     assert done.returncode == 0 and "Traceback" not in out + err, err
     assert err.count("\n") == 2, err  # the two wrong ones, a line each
