@@ -224,6 +224,8 @@ def test_all_commands_end_without_a_traceback_on_every_console(log: Path, width:
                                            for line in everything()]
     if console.get("PYTHONIOENCODING") == "gbk":
         assert "从零实现矩阵分解推荐" in out and "★" in out
+    if console.get("PYTHONIOENCODING") == "ascii":
+        assert '"title_zh": "\\u' in out  # JSON loses nothing
     if "NO_COLOR" in console:
         assert "\x1b" not in out
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from keras_recs.cli.source import Source, check_split, data_options, lacking, source_of
+from keras_recs.cli.source import COLUMNS, Source, check_split, data_options, lacking, source_of
 from keras_recs.names import answer_named, nearest
 from keras_recs.questions import Answer, Question
 from keras_recs.terminal import AS_JSON, Number, console, print_json
@@ -68,8 +68,8 @@ def command(number: Question, dataset: str | None, file: Path | None, user: str 
                         f"{PROTOCOLS[q.protocol]}", highlight=False, markup=False)
         if source.file:
             columns = getattr(data, "columns", None) or {}
-            console().print("; ".join(f"{role} from {column!r}" for role, column in columns.items()), markup=False,
-                            highlight=False)
+            taken = [f"{role} from {columns[role]!r}" for role in COLUMNS.values() if role in columns]
+            console().print("; ".join(taken), highlight=False, markup=False)
         console().print()
     names = [_baseline(q).name, *(answer.name for answer in chosen)]
     results = []

@@ -22,7 +22,7 @@ HOLDS = {"cinema": _MOVIELENS | {"texts", "images", "user_texts", "knowledge"},
 #: What a split needs.
 NEEDS = {"P1": ("timestamps",), "P2": ("timestamps",), "P3": ("ratings",)}
 #: Option -> argument of the readers.
-_COLUMNS = {"user": "user", "item": "item", "rating": "rating", "time": "timestamp"}
+COLUMNS = {"user": "user", "item": "item", "rating": "rating", "time": "timestamp"}
 _ARGUMENT = re.compile(r"\b(user|item|rating|timestamp)=(None|'[^']*')")
 NOTHING = "-"  # instead of a column: go without it
 
@@ -59,7 +59,7 @@ class Source:
 
 def _as_option(argument: re.Match[str]) -> str:
     """An argument of the readers as the command has it: `timestamp=None` is `--time -`."""
-    option = next(option for option, name in _COLUMNS.items() if name == argument[1])
+    option = next(option for option, name in COLUMNS.items() if name == argument[1])
     return f"--{option} {argument[2].replace('None', NOTHING)}"
 
 
@@ -80,7 +80,7 @@ def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def source_of(dataset: str | None, file: Path | None, **columns: str | None) -> Source:
     """The source that the options name."""
-    named = {_COLUMNS[option]: None if column == NOTHING else column
+    named = {COLUMNS[option]: None if column == NOTHING else column
              for option, column in columns.items() if column is not None}
     if file is None:
         if named:
@@ -112,9 +112,9 @@ def _read(source: Source, language: str) -> Dataset:
     from keras_recs.data.assets import AssetError
 
     if source.file is not None:
-        if source.file.suffix.lower() in (".parquet", ".pq"):
-            return read_parquet(source.file, **source.columns)
         columns: dict[str, Any] = dict(source.columns)
+        if source.file.suffix.lower() in (".parquet", ".pq"):
+            return read_parquet(source.file, **columns)
         if ".tsv" in source.file.name.lower():
             columns["delimiter"] = "\t"
         return read_csv(source.file, **columns)
