@@ -29,7 +29,7 @@ class Answer:
     @property
     def name(self) -> str:
         """The class, with the settings that differ from its defaults: what is shown everywhere."""
-        settings = ", ".join(f"{name}={value:g}" if type(value) in (int, float) else f"{name}={value}"
+        settings = ", ".join(f"{name}={value:.12g}" if type(value) in (int, float) else f"{name}={value}"
                              for name, value in self.params.items())
         return f"{self.class_name}({settings})" if settings else self.class_name
 

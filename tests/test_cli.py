@@ -251,6 +251,14 @@ def test_tables_keep_the_names_of_answers_and_the_width(run, small_data, monkeyp
         assert "ndcg" in out and ("0.000" in out or "1.0000" in out or "0." in out)
 
 
+def test_a_name_over_a_list_is_broken_before_its_settings_only(run, small_data, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    out = run("run", "12", "--users", "1", "--answer", "ItemCF(similarity='conditional', shrinkage=3)",
+              "--answer", "EASE(reg=123456.25)")[1]
+    assert out.count("similarity=conditional,") >= 3 and out.count("shrinkage=3)") >= 3
+    assert "(reg=123456.25)" in out and max(map(len, out.splitlines())) <= 60
+
+
 # --- one's own data ---
 
 
