@@ -1,15 +1,21 @@
 """Feeds the cells of a notebook that hold the texts of the interview, and says where they are stale.
 
 Such a cell names its kind in its metadata: {"keras_recs": "sixty-seconds"}. Its source is written from
-`keras_recs/interview/texts/`, the one place where these texts are edited.
+`keras_recs/interview/texts/`, the one place where these texts are edited. `execute.py --update` does so when it runs
+a notebook; to write the cells without running anything:
+
+    python notebooks/feed.py
 """
 
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 
+import nbformat
 from compare import label
 from nbformat import NotebookNode
+from pages import write
 
 from keras_recs.interview.cells import KINDS, cell
 from keras_recs.questions import QUESTIONS
@@ -41,3 +47,16 @@ def feed(notebook: NotebookNode, stem: str) -> tuple[NotebookNode, list[str]]:
         differences.append(f"the cells marked {', '.join(kind for _, kind in marks) or 'none'} should be "
                            f"{', '.join(KINDS)}, one each")
     return fed, differences
+
+
+def main(folder: Path) -> None:
+    """Writes the stale cells of all notebooks in `folder`; their code and outputs stay as they are."""
+    for path in sorted(folder.glob("*.ipynb")):
+        fed, differences = feed(nbformat.read(path, as_version=4), path.stem)
+        if differences:
+            write(path, nbformat.writes(fed).rstrip("\n") + "\n")
+            print(*differences, sep="\n")
+
+
+if __name__ == "__main__":
+    main(Path(__file__).resolve().parent)

@@ -342,23 +342,29 @@ def test_other_notebooks_need_no_marks(feeder: ModuleType) -> None:
     assert feeder.feed(book(), "cinema")[1] == []
 
 
-def test_the_notebook_command_checks_and_updates(tmp_path: Path) -> None:
+def test_cells_can_be_fed_without_running_anything(feeder: ModuleType, tmp_path: Path) -> None:
+    file = tmp_path / f"{question(5).stem}.ipynb"
+    nbformat.write(book(*KINDS), file)
+    feeder.main(tmp_path)
+    fed = nbformat.read(file, 4)
+    assert feeder.feed(fed, question(5).stem)[1] == [] and fed.cells[4].execution_count is None
+
+
+def test_the_notebook_command_checks_and_updates(
+    feeder: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    execute = importlib.import_module("execute")
     folder = tmp_path / "notebooks"
     folder.mkdir()
     file = folder / f"{question(5).stem}.ipynb"
     nbformat.write(book(*KINDS), file)
-
-    def execute(*arguments: str) -> subprocess.CompletedProcess[str]:
-        code = (f"import sys, pathlib; sys.path.insert(0, {str(NOTEBOOKS)!r}); import execute; "
-                f"sys.exit(execute.main(sys.argv[1:], folder=pathlib.Path({str(folder)!r})))")
-        return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=120)
-
-    assert execute("--update").returncode == 0
+    assert execute.main(["--update"], folder=folder) == 0
     assert nbformat.read(file, 4).cells[1].source == cell(question(5), "sixty-seconds")
-    assert execute().returncode == 0
+    assert execute.main([], folder=folder) == 0
+    capsys.readouterr()
     file.write_text(file.read_text(encoding="utf8").replace("60-second answer", "60-minute answer"), encoding="utf8")
-    failed = execute()
-    assert failed.returncode == 1 and "not what keras_recs/interview/texts" in failed.stdout
+    assert execute.main([], folder=folder) == 1
+    assert "cell 2 `## The 60-minute answer`: not what keras_recs/interview/texts" in capsys.readouterr().out
 
 
 @built

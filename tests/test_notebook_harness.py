@@ -35,8 +35,8 @@ def load(name: str) -> ModuleType:
 v4 = nbformat.v4
 outputs = load("outputs")
 compare = load("compare")
-load("feed")
 pages = load("pages")
+load("feed")
 execute = load("execute")
 
 

@@ -97,7 +97,7 @@ class Session:
         for number, level in enumerate(texts.rubric, 1):
             self._show(f"{number}. **{self.words[level.level]}**{self.words[':']}{level.text}")
         self.out.print()
-        self._show(f"{self.words['a strong candidate']} {texts.sentence}")
+        self._show(f"{self.words['a strong candidate']}{texts.sentence}")
 
     def _wait(self, prompt: str) -> float:
         """Wait for Enter, and say how long it took."""

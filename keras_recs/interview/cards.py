@@ -64,7 +64,7 @@ def _cards(q: Question, texts: Interview) -> Iterator[tuple[str, str, str, str]]
     yield main, name, to_html(texts.asked), to_html(texts.sixty_seconds)
     rows = "".join(f"<tr><td><b>{words[level.level]}</b></td><td>{to_html(level.text)}</td></tr>"
                    for level in texts.rubric)
-    sentence = to_html(f"{words['a strong candidate']} {texts.sentence}")
+    sentence = to_html(f"{words['a strong candidate']}{texts.sentence}")
     yield f"{main} rubric", name, words["front rubric"], f"<table>{rows}</table>{sentence}"
     for index, (key, follow_up) in enumerate(zip(others, texts.follow_ups, strict=True), 1):
         head = f"{name} · {words['follow-up'].format(index=index, total=len(others))}"

@@ -58,11 +58,11 @@ def _folded(text: Interview) -> str:
 
 
 def _rubric(english: Interview, chinese: Interview) -> str:
-    return (f"### How an interviewer grades it\n\n{_table(english)}\n\nA strong candidate would say: {english.sentence}"
-            f"\n\n### 评分标准\n\n{_table(chinese)}\n\n优秀的候选人会说：{chinese.sentence}")
+    return f"### How an interviewer grades it\n\n{_graded(english)}\n\n### 评分标准\n\n{_graded(chinese)}"
 
 
-def _table(text: Interview) -> str:
+def _graded(text: Interview) -> str:
     words = WORDS[text.language]
     rows = [f"| **{words[level.level]}** | {level.text} |" for level in text.rubric]
-    return "\n".join([f"| {words['level']} | {words['what it is like']} |", "|---|---|", *rows])
+    table = "\n".join([f"| {words['level']} | {words['what it is like']} |", "|---|---|", *rows])
+    return f"{table}\n\n{words['a strong candidate']}{text.sentence}"

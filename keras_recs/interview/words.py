@@ -19,7 +19,7 @@ WORDS: dict[str, dict[str, str]] = {
         "the answer": "The 60-second answer",
         "an answer": "A good answer",
         "how graded": "How an interviewer grades it",
-        "a strong candidate": "A strong candidate would say:",
+        "a strong candidate": "A strong candidate would say: ",
         "grade": "How was yours? 1 fails, 2 weak, 3 fair, 4 strong (q ends): ",
         "not a grade": "One of 1, 2, 3, 4, please, or q.",
         "next": "Graded {level}; due again {when}.",
