@@ -46,9 +46,12 @@ def plain(formula: str) -> str:
 
 
 def _tidy(text: str) -> str:
-    text = re.sub(r" ?([=≥≤≠≈∝∈∉→←↦≼≪≫≡~]) ?", r" \1 ", text)
+    # scripts stay tight, relations have a blank on either side
+    text = re.sub(r"_\{[^}]*\}|\^\([^)]*\)| ?([=≥≤≠≈∝∈∉→←↦≼≪≫≡~]) ?",
+                  lambda found: f" {found[1]} " if found[1] else found[0], text)
     text = re.sub(r"\( +| +\)", lambda found: found[0].strip(), text)
-    text = re.sub(r"(?<=\S) {1,2}(?! )", " ", text)  # a wide gap between two formulas stays
+    text = re.sub(r"(?<=\S) {1,2}(?! )", " ", text)
+    text = re.sub(r" {3,}", "    ", text)  # the gap between two formulas
     return re.sub(r" +([,.;])", r"\1", text).strip()
 
 
@@ -78,6 +81,8 @@ def _one(token: str, tokens: Iterator[str]) -> str:
         return _sequence(tokens, "}")
     if token == "_":
         below = _tight(_argument(tokens))
+        if not below:
+            return token
         return f"_{below}" if re.fullmatch(r"\w+", below) else f"_{{{below}}}"
     if token == "^":
         return _raised(_tight(_argument(tokens)))
@@ -116,10 +121,12 @@ def _argument(tokens: Iterator[str]) -> str:
 
 
 def _tight(text: str) -> str:
-    return re.sub(r" ?([=∈≠≤≥+|<>-]) ?", r"\1", text)
+    return re.sub(r" *([=∈≠≤≥+|<>-]) *", r"\1", text)
 
 
 def _raised(text: str) -> str:
+    if not text:
+        return "^"
     if re.fullmatch(r"[-+]?[\dᵀ]+", text):
         return text.translate(_RAISED)
     return f"^{text}" if re.fullmatch(r"\w|\(.*\)|\*", text) else f"^({text})"

@@ -29,7 +29,7 @@ class Answer:
     @property
     def name(self) -> str:
         """The class, with the settings that differ from its defaults: what is shown everywhere."""
-        settings = ", ".join(f"{name}={value:g}" if type(value) in (int, float) else f"{name}={value}"
+        settings = ", ".join(f"{name}={value:.12g}" if type(value) in (int, float) else f"{name}={value}"
                              for name, value in self.params.items())
         return f"{self.class_name}({settings})" if settings else self.class_name
 
@@ -151,7 +151,7 @@ def question(number: int | str) -> Question:
     """
     asked = number
     if isinstance(number, str):
-        form = re.fullmatch(r"q?0*(\d{1,3})(_\w*)?", number.strip().lower())
+        form = re.fullmatch(r"q?0*([0-9]{1,3})(_\w*)?", number.strip().lower())
         number = int(form[1]) if form else 0
         if form and form[2] and number in range(1, len(QUESTIONS) + 1):
             number = number if QUESTIONS[number - 1].stem.endswith(form[2]) else 0

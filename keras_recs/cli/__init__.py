@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from importlib import util
 from typing import NoReturn
 
 import click
@@ -42,8 +41,7 @@ class Commands(click.Group):
 
 def _others() -> dict[str, click.Command]:
     """The commands of other parts, by name."""
-    found = [command for module in _MORE if util.find_spec(module)
-             for command in importlib.import_module(module).COMMANDS]
+    found = [command for module in _MORE for command in importlib.import_module(module).COMMANDS]
     return {str(command.name): command for command in found}
 
 

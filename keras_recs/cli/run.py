@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from keras_recs.cli.source import Source, check_split, data_options, lacking, source_of
+from keras_recs.cli.source import COLUMNS, Source, check_split, data_options, lacking, source_of
 from keras_recs.names import answer_named, nearest
 from keras_recs.questions import Answer, Question
 from keras_recs.terminal import AS_JSON, Number, console, print_json
@@ -65,7 +65,12 @@ def command(number: Question, dataset: str | None, file: Path | None, user: str 
 
         console().print(f"{q.number}. {q.title}", style="bold", highlight=False, markup=False)
         console().print(f"{source.name}: {data.n_users:,} users, {data.n_items:,} items, {len(data):,} events; "
-                        f"{PROTOCOLS[q.protocol]}\n", highlight=False, markup=False)
+                        f"{PROTOCOLS[q.protocol]}", highlight=False, markup=False)
+        if source.file:
+            columns = getattr(data, "columns", None) or {}
+            taken = [f"{role} from {columns[role]!r}" for role in COLUMNS.values() if role in columns]
+            console().print("; ".join(taken), highlight=False, markup=False)
+        console().print()
     names = [_baseline(q).name, *(answer.name for answer in chosen)]
     results = []
     for result in _results(q, chosen, unfitted, parts, shown, k):

@@ -46,7 +46,8 @@ def show_lists(results: Sequence[Result], parts: Split, user: Any, row: int) -> 
     history = watched(parts, user)
     out.print()
     out.print(Text.assemble((f"user {user}", "bold"), " watched last: " + "; ".join(history)))
-    side_by_side = max(1, min(len(results), (out.width - 4) // (NARROWEST + 2)))
+    narrowest = max(NARROWEST, widest_word(result.name.replace("(", " (") for result in results))
+    side_by_side = max(1, min(len(results), (out.width - 4) // (narrowest + 2)))
     for start in range(0, len(results), side_by_side):
         _print_band(results[start:start + side_by_side], start == 0, parts, user, row, side_by_side)
     out.print(f"{HIT} is in the user's test part", style="dim", highlight=False)
@@ -64,9 +65,10 @@ def _print_band(results: Sequence[Result], first: bool, parts: Split, user: Any,
     names = [result.name for result in results]
     if first:  # under P3 its metrics are those of the biases, its list the most popular
         names[0] = "popularity"
-    rows = table("", *names)
-    rows.columns[0].justify = "right"
     width = (out.width - 6) // room - 2
+    # a name that is too wide for its column is broken before its settings, and between them
+    rows = table("", *(name if widest_word([name]) <= width else name.replace("(", "\n(", 1) for name in names))
+    rows.columns[0].justify = "right"
     for column in rows.columns[1:]:
         column.width, column.no_wrap, column.overflow = width, False, "fold"
     columns = []
@@ -104,7 +106,6 @@ def show_metrics(results: Sequence[Result]) -> None:
         return _metrics_table(results, columns)
 
     rows = narrowed(build, ordered, out.width)
-    out.print()
     out.print(rows)
     left = ", ".join(name for name in ordered if name not in shown)
     also = f"; on a wider screen, or with --json: {left}" if left else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,9 @@ HOLDS = {"cinema": _MOVIELENS | {"texts", "images", "user_texts", "knowledge"},
 #: What a split needs.
 NEEDS = {"P1": ("timestamps",), "P2": ("timestamps",), "P3": ("ratings",)}
 #: Option -> argument of the readers.
-_COLUMNS = {"user": "user", "item": "item", "rating": "rating", "time": "timestamp"}
+COLUMNS = {"user": "user", "item": "item", "rating": "rating", "time": "timestamp"}
+_ARGUMENT = re.compile(r"\b(user|item|rating|timestamp)=(None|'[^']*')")
+NOTHING = "-"  # instead of a column: go without it
 
 
 @dataclass(frozen=True)
@@ -31,12 +34,12 @@ class Source:
     Attributes:
         name: of the data set or file, as messages call it.
         file: None for a named data set.
-        columns: user, item, rating, timestamp: what the file calls them, where it was said.
+        columns: user, item, rating, timestamp: what the file calls them, where it was said; None for do without.
     """
 
     name: str
     file: Path | None
-    columns: dict[str, str]
+    columns: dict[str, str | None]
 
     @property
     def may_hold(self) -> frozenset[str]:
@@ -48,8 +51,16 @@ class Source:
         try:
             return _read(self, language)
         except (ValueError, KeyError, TypeError, NotImplementedError) as error:
-            message = error.args[0] if isinstance(error, KeyError) and error.args else error
-            raise click.UsageError(f"{self.name}: {message}") from error
+            message = str(error.args[0] if isinstance(error, KeyError) and error.args else error)
+            message = message.replace(str(self.file), self.name) if self.file else message
+            message = message if message.startswith(self.name) else f"{self.name}: {message}"
+            raise click.UsageError(_ARGUMENT.sub(_as_option, message)) from error
+
+
+def _as_option(argument: re.Match[str]) -> str:
+    """An argument of the readers as the command has it: `timestamp=None` is `--time -`."""
+    option = next(option for option, name in COLUMNS.items() if name == argument[1])
+    return f"--{option} {argument[2].replace('None', NOTHING)}"
 
 
 def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -59,17 +70,18 @@ def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
                          help="cinema, which comes with the package, or one that is fetched.  [default: cinema]"),
             click.option("--data", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
                          help="Instead: a CSV or Parquet file of your own, a row for each event."),
-            click.option("--user", metavar="COLUMN", help="The file's column of users.  [default: user]"),
-            click.option("--item", metavar="COLUMN", help="The file's column of items.  [default: item]"),
-            click.option("--rating", metavar="COLUMN", help="The file's column of ratings.  [default: rating]"),
-            click.option("--time", metavar="COLUMN", help="The file's column of times.  [default: timestamp]")]):
+            click.option("--user", metavar="COLUMN", help="Its column of users.  [default: user]"),
+            click.option("--item", metavar="COLUMN", help="Its column of items.  [default: item]"),
+            click.option("--rating", metavar="COLUMN", help="Its column of ratings; - for none.  [default: rating]"),
+            click.option("--time", metavar="COLUMN", help="Its column of times; - for none.  [default: timestamp]")]):
         command = option(command)
     return command
 
 
 def source_of(dataset: str | None, file: Path | None, **columns: str | None) -> Source:
     """The source that the options name."""
-    named = {_COLUMNS[option]: column for option, column in columns.items() if column is not None}
+    named = {COLUMNS[option]: None if column == NOTHING else column
+             for option, column in columns.items() if column is not None}
     if file is None:
         if named:
             option = next(option for option, column in columns.items() if column is not None)
@@ -100,10 +112,12 @@ def _read(source: Source, language: str) -> Dataset:
     from keras_recs.data.assets import AssetError
 
     if source.file is not None:
+        columns: dict[str, Any] = dict(source.columns)
         if source.file.suffix.lower() in (".parquet", ".pq"):
-            return read_parquet(source.file, **source.columns)
-        tabs: dict[str, Any] = {"delimiter": "\t"} if ".tsv" in source.file.name.lower() else {}
-        return read_csv(source.file, **tabs, **source.columns)
+            return read_parquet(source.file, **columns)
+        if ".tsv" in source.file.name.lower():
+            columns["delimiter"] = "\t"
+        return read_csv(source.file, **columns)
     if source.name == "cinema":
         return load_cinema(language)
     try:

@@ -15,18 +15,30 @@ _INSTEAD = {"★": "*", "✓": "*", "✗": "x", "●": "*", "○": "o", "–": "
             "⊙": "*", "“": '"', "”": '"', "‘": "'", "’": "'", "′": "'", "ᵀ": "^T", "⁻": "^-", "⁺": "^+",
             "\u00a0": " ", "，": ", ", "。": ". ", "：": ": ", "；": "; ", "？": "? ", "！": "! ",
             "（": " (", "）": ") "}
+ASCII = "ascii_console"
 _RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻"
 
 
 def prepare() -> None:
     """Make the standard streams ready: what a console cannot show is replaced, and a missing stream swallows all."""
     codecs.register_error("keras_recs", replaced)
+    codecs.register(_ascii_console)
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf8"))  # noqa: SIM115  (it lives as long as we do)
         elif hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="keras_recs")
+            is_ascii = codecs.lookup(stream.encoding or "utf8").name == "ascii"
+            stream.reconfigure(encoding=ASCII if is_ascii else None, errors="keras_recs")
+
+
+def _ascii_console(name: str) -> codecs.CodecInfo | None:
+    """ASCII by another name: click takes a stream of that name for a mistake, and writes UTF-8 into it."""
+    if name.replace("-", "_") != ASCII:
+        return None
+    plain = codecs.lookup("ascii")
+    return codecs.CodecInfo(plain.encode, plain.decode, plain.streamreader, plain.streamwriter,
+                            plain.incrementalencoder, plain.incrementaldecoder, name=ASCII)
 
 
 def replaced(error: UnicodeError) -> tuple[str, int]:
