@@ -25,7 +25,7 @@ lab: $(VENV)/installed-notebooks   ## open the notebooks in JupyterLab
 leaderboard: $(VENV)/installed-test   ## every answer and the baselines on one table
 	$(BIN)/keras-recs leaderboard
 
-bench: $(VENV)/installed-test   ## our answers beside other libraries, accuracy and speed; the table goes into README.md
+bench: $(VENV)/installed-test   ## our answers beside other libraries, accuracy and speed; a table in benchmarks/README.md
 	$(BIN)/python benchmarks/peers.py --readme
 
 lint: $(VENV)/installed-test   ## ruff and mypy

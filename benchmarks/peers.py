@@ -3,7 +3,7 @@
     python benchmarks/peers.py                     ours and the usual libraries; a table, build/bench/peers.json
     python benchmarks/peers.py --only implicit     ours and one library
     python benchmarks/peers.py --only recbole      slow ones run when they are named
-    python benchmarks/peers.py --readme            and put the table of this run into README.md
+    python benchmarks/peers.py --readme            and put the table of this run into benchmarks/README.md
 
 Each library lives in an environment of its own under build/bench, made on first use; each model has a process of
 its own. It gets the split as arrays, fits, and returns scores; time is taken inside that process, around the fit
@@ -153,7 +153,7 @@ def main() -> None:
     parser.add_argument("--only", choices=LIBRARIES, action="append", help=f"libraries to run ({', '.join(USUAL)})")
     parser.add_argument("--questions", type=int, nargs="*", help="our answers to these questions only")
     parser.add_argument("--repeats", type=int, default=3, help="rounds, of which the best counts (3)")
-    parser.add_argument("--readme", action="store_true", help="write the table into README.md too")
+    parser.add_argument("--readme", action="store_true", help="write the table into benchmarks/README.md too")
     asked = parser.parse_args()
     BENCH.mkdir(parents=True, exist_ok=True)
     data = keras_recs.load_movielens("ml-100k")

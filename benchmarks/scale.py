@@ -1,7 +1,7 @@
 """Time and peak memory on large synthetic data: 100,000 users × 20,000 items × 5 million interactions.
 
     python benchmarks/scale.py                         all our answers and the peers; a table, build/bench/scale.json
-    python benchmarks/scale.py --readme                and put the table of this run into README.md
+    python benchmarks/scale.py --readme                and put the table of this run into benchmarks/README.md
     python benchmarks/scale.py --only "ALS" --users 10000 --items 5000 --events 500000
 
 Each model is fitted in a process of its own, which then makes lists for 200 users. Peak memory is of the whole
@@ -26,13 +26,13 @@ BENCH = HERE.parent / "build" / "bench"
 
 #: Name -> (question, class, settings). One epoch for what learns in epochs: the time of more is a multiple.
 OURS: dict[str, tuple[int, str, dict]] = {
-    "q04: k-NN": (4, "UserKNN", {}),
-    "q07: user CF": (7, "UserCF", {}),
-    "q11: ALS, 64 factors, 1 iteration": (11, "ImplicitALS", {"n_factors": 64, "n_iterations": 1}),
-    "q11: BPR, 1 epoch": (11, "BPR", {"n_epochs": 1}),
-    "q12: item CF, 100 neighbours": (12, "ItemCF", {"neighbours": 100}),
+    "q04: UserKNN": (4, "UserKNN", {}),
+    "q07: UserCF": (7, "UserCF", {}),
+    "q11: ImplicitALS(n_factors=64, n_iterations=1)": (11, "ImplicitALS", {"n_factors": 64, "n_iterations": 1}),
+    "q11: BPR(n_epochs=1)": (11, "BPR", {"n_epochs": 1}),
+    "q12: ItemCF(neighbours=100)": (12, "ItemCF", {"neighbours": 100}),
     "q12: EASE": (12, "EASE", {}),
-    "q18: LightGCN, 1 epoch": (18, "LightGCN", {"n_epochs": 1}),
+    "q18: LightGCN(n_epochs=1)": (18, "LightGCN", {"n_epochs": 1}),
 }
 PEERS = {"implicit: ALS, 64 factors, 1 iteration": "implicit", "implicit: item cosine, K = 100": "implicit",
          "lenskit: item KNN, 100 neighbours": "lenskit"}
@@ -41,17 +41,15 @@ PEERS = {"implicit: ALS, 64 factors, 1 iteration": "implicit", "implicit: item c
 def run_ours(name: str, file: Path) -> dict:
     from synthetic import as_dataset
 
-    from keras_recs.questions import question
+    from keras_recs.questions import Answer, question
 
     number, class_name, params = OURS[name]
-    q = question(number)
-    answer = next(a for a in q.answers if a.class_name == class_name)
     pairs = np.load(file)
     data = as_dataset(pairs["users"], pairs["items"])
     data.seen  # noqa: B018  (cached: every model starts from the same matrix)
     start = time.perf_counter()
     try:
-        recommender = q.make(answer, **params).fit(data)
+        recommender = question(number).make(Answer(class_name, params)).fit(data)
         fit_s = time.perf_counter() - start
         start = time.perf_counter()
         recommender.recommend(data.user_ids.ids[:200], 10)
@@ -118,7 +116,7 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=100_000)
     parser.add_argument("--items", type=int, default=20_000)
     parser.add_argument("--events", type=int, default=5_000_000)
-    parser.add_argument("--readme", action="store_true", help="write the table into README.md too")
+    parser.add_argument("--readme", action="store_true", help="write the table into benchmarks/README.md too")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     parser.add_argument("--data", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()

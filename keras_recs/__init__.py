@@ -12,6 +12,7 @@ needs it.
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import Any
 
 __version__ = "0.1.0"
@@ -41,7 +42,8 @@ def __getattr__(name: str) -> Any:
             for answer in question.answers:
                 if name in (answer.class_name, question.published):
                     return question.load(answer)
-    raise AttributeError(f"module 'keras_recs' has no attribute {name!r}")
+    # with `name` and `obj`, Python adds the nearest name: "Did you mean: 'NeuMF'?"
+    raise AttributeError(f"module 'keras_recs' has no attribute {name!r}", name=name, obj=sys.modules[__name__])
 
 
 def __dir__() -> list[str]:

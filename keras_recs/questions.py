@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,8 @@ class Answer:
     @property
     def name(self) -> str:
         """The class, with the settings that differ from its defaults: what is shown everywhere."""
-        settings = ", ".join(f"{name}={value:g}" for name, value in self.params.items())
+        settings = ", ".join(f"{name}={value:.12g}" if type(value) in (int, float) else f"{name}={value}"
+                             for name, value in self.params.items())
         return f"{self.class_name}({settings})" if settings else self.class_name
 
 
@@ -141,8 +143,18 @@ QUESTIONS: tuple[Question, ...] = (
 )
 
 
-def question(number: int) -> Question:
-    """The question with this number; a ValueError says which numbers there are."""
+def question(number: int | str) -> Question:
+    """The question with this number; a ValueError says which numbers there are.
+
+    >>> question(5) is question("05") is question("q05") is question("q05_matrix_factorization")
+    True
+    """
+    asked = number
+    if isinstance(number, str):
+        form = re.fullmatch(r"q?0*([0-9]{1,3})(_\w*)?", number.strip().lower())
+        number = int(form[1]) if form else 0
+        if form and form[2] and number in range(1, len(QUESTIONS) + 1):
+            number = number if QUESTIONS[number - 1].stem.endswith(form[2]) else 0
     if number not in range(1, len(QUESTIONS) + 1):
-        raise ValueError(f"there is no question {number}; they go from 1 to {len(QUESTIONS)}")
+        raise ValueError(f"there is no question {asked}; they go from 1 to {len(QUESTIONS)}")
     return QUESTIONS[number - 1]

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 import click
 
 from keras_recs.questions import QUESTIONS, Question, question
 
-AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+LANGUAGES = ("en", "zh")
+LANGUAGE = click.option("--language", type=click.Choice(LANGUAGES), default="en", show_default=True,
+                        help="English or Chinese.")
 
 
 class Number(click.ParamType):
-    """The number of a question; with `built`, of one that is answered."""
+    """The number of a question, as 5, 05, q05 or q05_matrix_factorization; with `built`, of one that is answered."""
 
     name = "number"
 
@@ -24,7 +28,7 @@ class Number(click.ParamType):
         if isinstance(value, Question):
             return value
         try:
-            q = question(int(value))
+            q = question(value)
         except ValueError:
             self.fail(f"{value!r} is not the number of a question; they go from 1 to {len(QUESTIONS)}", param, ctx)
         if self.built and not q.built:
@@ -34,14 +38,16 @@ class Number(click.ParamType):
 
 
 class Numbers(click.ParamType):
-    """Numbers of answered questions with commas between them."""
+    """Numbers of answered questions with commas between them, each counted once."""
 
     name = "numbers"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[Question]:
         if isinstance(value, list):
             return value
-        return [Number(built=True).convert(part.strip(), param, ctx) for part in value.split(",")]
+        one = Number(built=True)
+        found = [one.convert(part.strip(), param, ctx) for part in value.split(",")]
+        return list({q.number: q for q in found}.values())
 
 
 def console() -> Any:
@@ -52,16 +58,31 @@ def console() -> Any:
 
 
 def table(*columns: str) -> Any:
-    """A plain table with these headings."""
+    """A plain table with these headings. What is too long goes on in the next line; nothing is cut off."""
     from rich import box
     from rich.table import Table
 
     out = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        out.add_column(column)
+        out.add_column(column, overflow="fold")
     return out
+
+
+def can_show(text: str) -> bool:
+    """Whether the encoding of standard output has these signs."""
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def unbroken(out: Any, text: str, style: str = "") -> None:
+    """Print a line that is copied as it stands, a path or a command: never wrapped, whatever the width."""
+    out.print(text, style=style or None, soft_wrap=True, highlight=False, markup=False)
 
 
 def print_json(value: Any) -> None:
     """`value` as readable JSON on standard output."""
-    click.echo(json.dumps(value, indent=1, ensure_ascii=False))
+    text = json.dumps(value, indent=1, ensure_ascii=False)
+    click.echo(text if can_show(text) else json.dumps(value, indent=1))  # an escape loses nothing, a "?" would

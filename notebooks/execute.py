@@ -6,7 +6,7 @@
 
 Each notebook runs from top to bottom in a fresh kernel of this interpreter, in the notebooks folder. The exit
 code is 0 where all is well, 1 where a notebook failed, 2 where the command makes no sense. `compare.py` says
-which differences count.
+which differences count. `feed.py` fills the cells that hold the texts of the interview.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from pathlib import Path
 
 import nbformat
 from compare import label, merge
+from feed import feed
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
@@ -161,6 +162,10 @@ def check(path: Path, options: Options, kernels: Kernels, started: Callable[[int
     begin = time.perf_counter()
     committed = path.read_text(encoding="utf-8")
     old = normalise(nbformat.reads(committed, as_version=4))
+    fed, stale = feed(old, path.stem)
+    if options.update:
+        old, stale = fed, feed(fed, path.stem)[1]  # what feeding cannot mend: a wrong mark, a cell too few
+    outcome.failures += stale
     fresh, problem = run_notebook(old, options, kernels, started)
     paths = machine_paths([FOLDER.parent, options.folder.parent])
     for index, cell in enumerate(fresh.cells):

@@ -40,9 +40,9 @@ class Slow(PopularityRecommender):
         return super()._score(users)
 
 
-def text(rows: list[Row], width: int = 100) -> str:
+def text(rows: list[Row], width: int = 100, fitted: bool = False) -> str:
     out = io.StringIO()
-    Console(file=out, width=width).print(render(rows))
+    Console(file=out, width=width).print(render(rows, width=width if fitted else None))
     return out.getvalue()
 
 
@@ -130,6 +130,26 @@ def test_errors_rank_from_the_lowest() -> None:
 def test_the_table_of_a_real_run_fits_a_terminal(data: Dataset) -> None:
     shown = text(leaderboard([(12, "item CF, recent history", PopularityRecommender)], data, "P1"), width=80)
     assert "…" not in shown and all(name in shown for name in ("item-KNN", "popularity", "random", "recent"))
+
+
+LONG = "UserCF(recency=10, neighbours=100, significance=1)"
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_names_stay_whole_and_figures_go_where_the_screen_is_narrow(data: Dataset, width: int) -> None:
+    rows = leaderboard([(7, LONG, PopularityRecommender), (12, "ItemCF(recency=10)", RandomRecommender)], data, "P1",
+                       progress=False)
+    shown = text(rows, width, fitted=True)
+    assert "…" not in shown and all(word in shown for word in (*LONG.split(), "ItemCF(recency=10)", "popularity"))
+    assert "ndcg" in shown and f"{rows[0].metrics['ndcg@10']:.4f}" in shown  # the main figure is the last to go
+    assert max(map(len, shown.splitlines())) <= width
+    assert ("coverage" in shown) == (width >= 80) and ("users/s" in shown) == (width >= 120)
+
+
+def test_arrows_say_which_way_is_good() -> None:
+    ranked = text([row("a", {"ndcg@10": 0.1, "coverage@10": 0.5})], 120)
+    assert "@10 ↑" in ranked and ranked.count("↑") == 1  # coverage is neither better nor worse by itself
+    assert "rmse ↓" in text([row("a", {"rmse": 1.0, "mae": 0.8}, "P3")], 120)
 
 
 def test_rows_that_cannot_be_compared_are_not_put_on_one_table() -> None:

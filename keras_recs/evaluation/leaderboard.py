@@ -25,9 +25,14 @@ from keras_recs.recommender import Recommender
 
 if TYPE_CHECKING:
     from rich.table import Table
+    from rich.text import Text
 
 #: The metrics that the table shows.
 SHOWN = frozenset({"ndcg", "recall", "hr", "coverage", "rmse", "mae"})
+
+#: Of these, more is neither better nor worse by itself: random lists cover everything.
+NEUTRAL = frozenset({"coverage", "novelty", "gini"})
+INTERVAL = "95 % interval"
 
 #: Number of the question (None without one), name, and what makes a new recommender.
 Entry = tuple[int | None, str, Callable[[], Recommender]]
@@ -125,19 +130,20 @@ def _served_per_second(recommender: Recommender, users: np.ndarray, k: int) -> f
     return len(users) / (time.perf_counter() - start)
 
 
-def render(rows: Sequence[Row]) -> Table:
+def render(rows: Sequence[Row], *, width: int | None = None) -> Table:
     """The rows as a table for rich, best first by the protocol's main metric, which is marked with a star.
 
-    The best of each accuracy metric is bold. The other metrics are in the rows: all of them side by side
-    would be wider than a screen.
+    The best of each accuracy metric is bold, and an arrow says which way is good. The other metrics are in the rows:
+    all of them side by side would be wider than a screen.
+
+    Args:
+        rows: of one data set, protocol and main metric.
+        width: columns of the screen. Where it is narrow, figures are left out, the main one last; the names of the
+            answers go on in the next line, and are never cut.
 
     Raises:
         ValueError: no rows, or rows of different data sets, protocols or metrics, which cannot be compared.
     """
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
     if len({(row.dataset, row.protocol, row.main_metric) for row in rows}) != 1:
         raise ValueError("rows must be of one data set, protocol and main metric, and at least one")
     first = rows[0]
@@ -145,28 +151,75 @@ def render(rows: Sequence[Row]) -> Table:
     cut = main.partition("@")[2]  # recall@20 is left out beside recall@10
     others = [name for name in first.metrics
               if name != main and name.partition("@")[0] in SHOWN and name.partition("@")[2] == cut]
-    best = {name: _best(name, [row.metrics[name] for row in rows]) for name in [main, *others]}
-
-    def cell(row: Row, name: str) -> Text:
-        covers = name.startswith("coverage")  # of which more is not better
-        marked = row.metrics[name] == best[name] and not covers
-        return Text(f"{row.metrics[name]:.4f}", style="bold green" if marked else "")
-
-    table = Table(title=f"{first.dataset}, protocol {first.protocol}", box=box.SIMPLE_HEAD, padding=0)
-    table.add_column("Q", justify="right")
-    table.add_column("answer", min_width=12)
     speeds = [] if all(row.recs_per_s is None for row in rows) else ["users/s"]
-    for heading in (main, "95 % interval", *others, *speeds, "fit s"):
+    columns = [main, INTERVAL, *others, *speeds, "fit s"]
+    important = [main, INTERVAL, *others[:1], "fit s", *others[1:], *speeds]
+    if width is None:
+        return _table(rows, columns)
+    return narrowed(lambda kept: _table(rows, [name for name in columns if name in kept]), important, width)
+
+
+def narrowed(build: Callable[[list[str]], Table], columns: Sequence[str], width: int) -> Table:
+    """The table that `build` makes of as many columns, the most important first, as a screen of `width` takes."""
+    from rich.console import Console
+    from rich.measure import Measurement
+
+    paper = Console(width=10_000)
+    for n in range(len(columns), 0, -1):
+        table = build(list(columns[:n]))
+        if n == 1 or Measurement.get(paper, paper.options, table).minimum <= width:
+            break
+    return table
+
+
+def widest_word(names: Iterable[str]) -> int:
+    """Width of the longest part of the names that must stay whole: they are broken at blanks alone."""
+    return max((len(word) for name in names for word in name.split()), default=0)
+
+
+def arrow(metric: str) -> str:
+    """Which way is good: "↑", "↓", or "" where more is neither better nor worse by itself.
+
+    >>> [arrow(metric) for metric in ("ndcg@10", "rmse", "coverage@10")]
+    ['↑', '↓', '']
+    """
+    name = metric.partition("@")[0]
+    return "" if name in NEUTRAL else "↓" if name in LOWER_IS_BETTER else "↑"
+
+
+def _table(rows: Sequence[Row], columns: Sequence[str]) -> Table:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    first = rows[0]
+    main = first.main_metric
+    best = {name: _best(name, [row.metrics[name] for row in rows]) for name in columns if name in first.metrics}
+    table = Table(title=f"{first.dataset}, protocol {first.protocol}", box=box.SIMPLE_HEAD, padding=0)
+    table.add_column("Q", justify="right", no_wrap=True)
+    table.add_column("answer", min_width=2 + widest_word(row.answer for row in rows), overflow="fold")
+    for name in columns:
+        heading = f"{name} {arrow(name)}".strip() if name in first.metrics else name
         table.add_column(heading.replace("@", "\n@"), justify="right", no_wrap=True)
     for row in sorted(rows, key=lambda row: row.metrics[main], reverse=main not in LOWER_IS_BETTER):
         top = row.metrics[main] == best[main]
-        low, high = row.intervals[main]
-        served = ["" if row.recs_per_s is None else f"{row.recs_per_s:,.0f}" for _ in speeds]
         table.add_row("" if row.question is None else str(row.question),
                       Text(f"★ {row.answer}" if top else row.answer, style="bold" if top else ""),
-                      cell(row, main), f"{low:.4f}–{high:.4f}", *(cell(row, name) for name in others),
-                      *served, f"{row.fit_s:.2f}")
+                      *(_cell(row, name, best) for name in columns))
     return table
+
+
+def _cell(row: Row, name: str, best: dict[str, float]) -> Text:
+    from rich.text import Text
+
+    if name in row.metrics:
+        marked = bool(arrow(name)) and row.metrics[name] == best[name]
+        return Text(f"{row.metrics[name]:.4f}", style="bold green" if marked else "")
+    if name == INTERVAL:
+        return Text("{:.4f}–{:.4f}".format(*row.intervals[row.main_metric]))
+    if name == "fit s":
+        return Text(f"{row.fit_s:.2f}")
+    return Text("" if row.recs_per_s is None else f"{row.recs_per_s:,.0f}")
 
 
 def _best(name: str, values: list[float]) -> float:
