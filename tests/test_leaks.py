@@ -47,7 +47,8 @@ def test_one_pair_too_many_is_enough_and_other_ids_are_understood(protocol: str)
     more = Dataset.from_arrays(names, films, ratings)
     if protocol == "P3":
         evaluate(BiasRecommender().fit(more), parts)
-    one = Dataset.from_arrays([*names, users[test.users[7]].item()], [*films, items[test.items[7]].item()], [*ratings, 3.0])
+    user, item = users[test.users[7]].item(), items[test.items[7]].item()
+    one = Dataset.from_arrays([*names, user], [*films, item], [*ratings, 3.0])
     with pytest.raises(ValueError, match=r"fitted on 1 of the .* fit on parts\.train"):
         evaluate(BiasRecommender().fit(one), parts)
 
@@ -78,7 +79,7 @@ def test_a_random_split_keeps_all_events_of_a_pair_on_one_side(validation: bool)
     assert not pairs(parts.train) & pairs(parts.test)
     everyone = split_random(data)
     if validation:
-        assert pairs(parts.train) | pairs(parts.test) == pairs(everyone.train), "the validation slice is of the training"
+        assert pairs(parts.train) | pairs(parts.test) == pairs(everyone.train), "the slice is of the training part"
     else:
         assert len(parts.train) + len(parts.test) == len(data)
     assert len(pairs(parts.test)) == pytest.approx(0.2 * len(pairs(parts.train) | pairs(parts.test)), abs=1)
@@ -128,8 +129,8 @@ def test_who_does_not_say_what_it_was_fitted_on_is_measured_as_before() -> None:
     parts = split(data, "P3")
     full = BiasRecommender().fit(data)
     assert evaluate(Bare(full), parts).metrics["rmse"] > 0
-    odd = SimpleNamespace(predict=full.predict, seen_="everything", user_ids_=full.user_ids_, item_ids_=full.item_ids_)
-    assert evaluate(odd, parts).metrics["rmse"] > 0
-    claimed = SimpleNamespace(predict=full.predict, seen_=full.seen_, user_ids_=full.user_ids_, item_ids_=full.item_ids_)
+    known = dict(predict=full.predict, user_ids_=full.user_ids_, item_ids_=full.item_ids_)
+    assert evaluate(SimpleNamespace(seen_="everything", **known), parts).metrics["rmse"] > 0
+    claimed = SimpleNamespace(seen_=full.seen_, **known)
     with pytest.raises(ValueError, match=r"fit on parts\.train"):
         evaluate(claimed, parts)

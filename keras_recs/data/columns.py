@@ -7,7 +7,7 @@ checked before a cast, kinds are not mixed; an error names the column and the fi
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -83,7 +83,7 @@ def raw(where: Where, values: Any) -> Raw:
 
 def _numpy(where: Where, values: Any) -> Raw:
     hidden = np.ma.getmaskarray(values) if isinstance(values, np.ma.MaskedArray) else None
-    if isinstance(values, (Set, Mapping)):
+    if isinstance(values, (set, frozenset, Mapping)):
         raise TypeError(f"{where} must have an order, got a {type(values).__name__}")
     if not _array_like(values):
         values = list(values)
@@ -140,7 +140,7 @@ def is_missing(value: Any) -> bool:
 
 
 def _pandas(values: Any) -> Raw:
-    kind = getattr(values, "dtype", None)
+    kind: Any = values.dtype
     values = getattr(values, "array", values)  # of a Series or an Index
     missing = np.asarray(values.isna(), bool)
     if hasattr(kind, "categories") and hasattr(values, "codes"):
@@ -180,9 +180,9 @@ def _arrow(values: Any) -> Raw:
         return Raw(filled.to_numpy(zero_copy_only=False), missing)
     if pa.types.is_floating(kind):
         return Raw(values.to_numpy(zero_copy_only=False), missing)
-    entries = np.empty(len(values), object)
-    entries[:] = values.to_pylist()
-    return Raw(entries, missing)
+    objects = np.empty(len(values), object)
+    objects[:] = values.to_pylist()
+    return Raw(objects, missing)
 
 
 # --- ids ----------------------------------------------------------------------------------------------------
@@ -214,7 +214,8 @@ def distinct_ids(where: Where, values: Any, ids: str = "auto") -> tuple[np.ndarr
 
 
 def _distinct_plain(where: Where, column: Raw, ids: str) -> tuple[np.ndarray, np.ndarray]:
-    array, kind = column.values, column.values.dtype.kind
+    array = column.values
+    kind: str = array.dtype.kind
     if array.size == 0:
         return (array.astype(np.int64) if kind in "fO" else array), np.empty(0, np.int64)
     if kind == "O":
@@ -227,9 +228,9 @@ def _distinct_plain(where: Where, column: Raw, ids: str) -> tuple[np.ndarray, np
         return _distinct_text(where, array)
     if kind not in "iu":
         hint = {"f": "; convert whole numbers with astype(int)", "S": "; decode the bytes"}.get(kind, "")
-        raise TypeError(f"{where} must hold integers or strings, got {array.dtype} such as {array[0]!r} in "
+        raise TypeError(f"{where} must hold integers or strings, got {array.dtype}, such as {_short(array[0])} in "
                         f"{where.row(0)}{hint}")
-    if ids == "string" and array.dtype == object:
+    if ids == "string" and array.dtype.kind in "Ou":  # those that may be too large
         return _distinct_text(where, np.array([str(int(value)) for value in array], object))
     found, places = _distinct_integers(_int64(where, array, "pass ids='string'"))
     if ids == "string":
@@ -248,8 +249,12 @@ def _kind_of_objects(where: Where, column: Raw) -> str:
     if all(issubclass(kind, (int, np.integer)) and kind is not bool for kind in kinds):
         return "i"
     row, odd = _first_other(column)
-    raise TypeError(f"{where} must be all integers or all strings, got {' and '.join(sorted(k.__name__ for k in kinds))}: "
-                    f"{where.row(row)} is {odd!r}")
+    raise TypeError(f"{where} must be all integers or all strings, got {_named(kinds)}: "
+                    f"{where.row(row)} is {_short(odd)}")
+
+
+def _named(kinds: set[type]) -> str:
+    return " and ".join(sorted(kind.__name__ for kind in kinds))
 
 
 def _first_other(column: Raw) -> tuple[int, Any]:
@@ -310,6 +315,8 @@ def _fault_of_text(text: str) -> str | None:
 
 
 def _short(value: Any) -> str:
+    if isinstance(value, np.generic):
+        value = str(value) if value.dtype.kind in "Mm" else value.item()
     shown = repr(value)
     return shown if len(shown) <= 60 else f"{shown[:40]} … {shown[-15:]}"
 
@@ -333,7 +340,7 @@ def numbers(where: Where, values: Any, dtype: Any = np.float64) -> np.ndarray:
     if array.dtype == object:
         array = _float_objects(where, array)
     if array.dtype.kind not in "iufb":
-        shown = f" such as {_short(array[0])} in {where.row(0)}" if len(array) else ""
+        shown = f", such as {_short(array[0])} in {where.row(0)}" if len(array) else ""
         raise TypeError(f"{where} must be numbers, got {array.dtype}{shown}")
     if array.dtype.kind == "f":
         bad = ~np.isfinite(array)
@@ -378,7 +385,7 @@ def whole_numbers(where: Where, values: Any) -> np.ndarray:
     if array.size == 0:
         return array.astype(np.int64)
     if array.dtype.kind not in "iu":
-        raise TypeError(f"{where} must hold integers, got {array.dtype} such as {array[0]!r} in {where.row(0)}")
+        raise TypeError(f"{where} must hold integers, got {array.dtype}, such as {_short(array[0])} in {where.row(0)}")
     return _int64(where, array, "that is too large")
 
 
@@ -407,7 +414,7 @@ def times(where: Where, values: Any, unit: str = "s") -> tuple[np.ndarray, np.nd
     if array.dtype.kind == "M":
         array, unit = _datetime64(where, array)
     if array.dtype.kind not in "iuf":
-        shown = f" such as {_short(array[0])} in {where.row(0)}" if len(array) else ""
+        shown = f", such as {_short(array[0])} in {where.row(0)}" if len(array) else ""
         raise TypeError(f"{where} must be seconds since 1970 or dates, got {array.dtype}{shown}")
     return _seconds(where, array, unit)
 
@@ -444,14 +451,17 @@ def _seconds(where: Where, array: np.ndarray, unit: str) -> tuple[np.ndarray, np
 def _datetime64(where: Where, array: np.ndarray) -> tuple[np.ndarray, str]:
     """Whole numbers in a unit, from datetime64 of whatever unit."""
     unit, count = np.datetime_data(array.dtype)
+    if unit in ("ps", "fs", "as"):
+        whole = array.astype("datetime64[ns]")
+        if (whole != array).any():
+            raise ValueError(f"{where} must have no parts of nanoseconds, but has in {where.first(whole != array)}")
+        return whole.astype(np.int64), "ns"
     years = array.astype("datetime64[Y]").astype(np.int64) + 1970
     bad = (years > 9999) | (years < -8000)
     if bad.any():
         raise ValueError(f"{where} is beyond the year 9999 in {where.first(bad)}: {array[bad.argmax()]}")
     if unit in TIME_UNITS and count == 1:
         return array.astype(np.int64), unit
-    if unit in ("ps", "fs", "as"):
-        return array.astype("datetime64[ns]").astype(np.int64), "ns"
     unit = unit if unit in TIME_UNITS else "s"
     return array.astype(f"datetime64[{unit}]").astype(np.int64), unit
 
@@ -469,10 +479,11 @@ def _time_objects(where: Where, array: np.ndarray, unit: str) -> np.ndarray:
         return _epochs(where, objects)
     if of_kind(int, np.integer) and bool not in kinds:
         return _int64(where, array, f"that is no time in {unit}")
-    if not any(issubclass(kind, (str, date, np.datetime64)) for kind in kinds):
+    if of_kind(Real, Decimal) and not kinds & {bool, np.bool_}:
         return _float_objects(where, array)
     row, odd = _first_other(Raw(array))
-    raise TypeError(f"{where} mixes {' and '.join(sorted(k.__name__ for k in kinds))}: {where.row(row)} is {odd!r}")
+    raise TypeError(f"{where} must be seconds since 1970 or dates throughout, got {_named(kinds)}: "
+                    f"{where.row(row)} is {_short(odd)}")
 
 
 def _epochs(where: Where, objects: list) -> np.ndarray:

@@ -126,8 +126,8 @@ class Dataset:
             outside = (ratings < np.float32(low)) | (ratings > np.float32(high))
             if outside.any():
                 where = given["ratings"][0]
-                raise ValueError(f"{where} must lie in the rating_scale {low:g} to {high:g}, but {where.first(outside)} "
-                                 f"is {ratings[outside.argmax()]:g}")
+                raise ValueError(f"{where} must lie in the rating_scale {low:g} to {high:g}, but "
+                                 f"{where.first(outside)} is {ratings[outside.argmax()]:g}")
         return cls(interactions, maps["users"], maps["items"],
                    item_features=item_features and item_features.aligned(maps["items"]),
                    user_features=user_features and user_features.aligned(maps["users"]),

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 _COMPRESSED = {b"\x1f\x8b": gzip.decompress, b"BZh": bz2.decompress, b"\xfd7zXZ": lzma.decompress}
-_OTHER_FORMATS = {b"PAR1": "a Parquet file: use read_parquet", b"PK\x03\x04": "a zip archive (or a spreadsheet): unpack "
-                  "it, or save it as CSV", b"\x89HDF": "an HDF5 file, not text"}
+_OTHER_FORMATS = {b"PAR1": "a Parquet file: use read_parquet", b"\x89HDF": "an HDF5 file, not text",
+                  b"PK\x03\x04": "a zip archive or a spreadsheet: unpack it, or save it as CSV"}
 _MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 _FIRST_LINE = re.compile(rb"[\r\n]*[^\r\n]*(?:\r\n|[\r\n]|$)")
 _SOMETHING = re.compile(rb"[^\r\n]")
@@ -88,7 +88,7 @@ class DelimitedFile:
                              "'gb18030' or whatever it is") from error
         except LookupError:
             raise ValueError(f"encoding must be the name of an encoding, got {encoding!r}") from None
-        return data if text.isascii() or encoding == "utf-8" else text.encode("utf-8")
+        return data if encoding == "utf-8" else text.encode("utf-8")
 
     # --- reading ---------------------------------------------------------------------------------------------
 
@@ -174,9 +174,9 @@ class DelimitedFile:
             if last > first:
                 lines = lines or list(self._lines())
                 if all(len(line.split(self.delimiter)) == n for line in lines[first - 1:last]):
-                    raise ValueError(
-                        f"{self.path}, line {first}: a quotation mark runs on to line {last}, over lines that look like "
-                        "rows; double it, remove it, or say quote=None if quotation marks are ordinary characters")
+                    raise ValueError(f"{self.path}, line {first}: a quotation mark runs on to line {last}, over lines "
+                                     "that look like rows; double it, remove it, or say quote=None if quotation "
+                                     "marks are ordinary characters")
             yield record
 
     def _body(self) -> Iterator[tuple[int, int, list[str]]]:
@@ -203,9 +203,9 @@ class DelimitedFile:
                     return
                 except csv.Error as error:
                     ends = "" if reader.line_num <= before + 1 else f" to {reader.line_num}"
-                    raise ValueError(f"{self.path}, line {before + 1}{ends}: a quotation mark that does not open or close "
-                                     f"a field ({error}); double it, or say quote=None if they are ordinary "
-                                     "characters") from None
+                    raise ValueError(f"{self.path}, line {before + 1}{ends}: a quotation mark that does not open or "
+                                     f"close a field ({error}); double it, or say quote=None if quotation marks are "
+                                     "ordinary characters") from None
                 if row:
                     yield before + 1, reader.line_num, row
                 before = reader.line_num

@@ -25,10 +25,10 @@ _ALIASES: dict[str, tuple[str, str]] = {
              "username customer customerid reviewer reviewerid visitor visitorid member memberid account accountid "
              "client clientid person personid reader readerid viewer viewerid"),
     "item": ("item items itemid itemids iid itemidx itemindex itemnumber itemno",
-             "movie movies movieid film films filmid product productid productcode asin sku book bookid isbn song songid "
-             "track trackid artist artistid album albumid video videoid article articleid news newsid game gameid app "
-             "appid business businessid recipe recipeid anime animeid joke jokeid restaurant restaurantid show showid "
-             "podcast podcastid course courseid place placeid venue venueid"),
+             "movie movies movieid film films filmid show showid video videoid anime animeid product productid "
+             "productcode asin sku book bookid isbn song songid track trackid artist artistid album albumid podcast "
+             "podcastid article articleid news newsid joke jokeid game gameid app appid business businessid "
+             "restaurant restaurantid recipe recipeid course courseid place placeid venue venueid"),
     "rating": ("rating ratings userrating ratingscore ratingvalue", "stars star starrating score scores overall"),
     "timestamp": ("timestamp timestamps ts unixtimestamp unixtime epoch unixreviewtime ratingtimestamp",
                   "time times datetime date dates ratedat createdat eventtime eventdate ratingtime ratingdate "
@@ -104,10 +104,12 @@ def _candidates(role: str, names: Sequence[Any]) -> list[Any]:
     return []
 
 
-def _alike(role: str, names: Sequence[Any]) -> Any:
-    """A column whose name has the role in it, or is a slip of the pen away from it."""
+def _alike(role: str, names: Sequence[Any], closeness: float = 0.8) -> Any:
+    """A column whose name has the role among its words, or is a slip of the pen away from it."""
     for name in names:
-        if role in normal(name) or difflib.SequenceMatcher(None, normal(name), role).ratio() >= 0.8:
+        words = [word.casefold() for word in re.findall(r"[A-Z]*[a-z]+|[A-Z]+", str(name))]
+        if role in words or f"{role}s" in words or difflib.SequenceMatcher(
+                None, normal(name), role).ratio() >= closeness:
             return name
     return None
 
@@ -117,7 +119,9 @@ def _unclear(role: str, candidates: Sequence[Any], names: Sequence[Any], source:
         without = f", {role}=None to go without" if role in OPTIONAL else ""
         return (f"{source}the {role} may be {' or '.join(map(repr, candidates))}: say which, such as "
                 f"{role}={candidates[0]!r}{without}")
-    return f"{source}{role}={role!r} is not a column; there are {_listed(names)}: say {role}=… which of them it is"
+    near = _alike(role, names, 0.7)
+    hint = f"did you mean {role}={near!r}?" if near is not None else f"say {role}=… which of them it is"
+    return f"{source}{role}={role!r} is not a column; there are {_listed(names)}: {hint}"
 
 
 def _listed(names: Sequence[Any]) -> str:

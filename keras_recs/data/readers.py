@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers as numbers_of_python
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -19,6 +20,10 @@ from keras_recs.data.names import ALIASES, ColumnError, Default, existing, find_
 from keras_recs.data.text_columns import text_column, text_ids, text_numbers, text_plain, text_times
 
 USER, ITEM, RATING, TIMESTAMP = Default("user"), Default("item"), Default("rating"), Default("timestamp")
+#: What pandas calls it.
+_OTHER_WORDS = {"sep": "delimiter", "names": "columns", "header": "columns=[…] for a file without a header line",
+                "quotechar": "quote", "dtype": "ids='string' for ids that are text",
+                "usecols": "the columns that it needs", "compression": "compressed files as they are"}
 #: What the columns become, in `Dataset.from_arrays`.
 _ARGUMENTS = {"user": "users", "item": "items", "rating": "ratings", "timestamp": "timestamps"}
 
@@ -86,7 +91,7 @@ def _table(frame: Any) -> tuple[list[Any], Callable[[Any], Any]]:
         names = list(frame.columns)
         named = [name for name in getattr(getattr(frame, "index", None), "names", None) or [] if name is not None]
         if any(normal(name) in {*ALIASES["user"][0], *ALIASES["item"][0]} for name in named):
-            raise ColumnError(f"{', '.join(map(repr, named))} is the index of the frame, not a column: call reset_index()")
+            raise ColumnError(f"{', '.join(map(repr, named))} is the index of the frame, no column: call reset_index()")
         return names, frame.__getitem__
     raise TypeError("frame must be a table with named columns (pandas, polars, Arrow, or a mapping of arrays), "
                     f"got {type(frame).__name__}")
@@ -119,6 +124,9 @@ def read_csv(path: str | os.PathLike[str], *, delimiter: str = ",", columns: Seq
     """
     one_of("ids", ids, ("auto", "string"))
     one_of("time_unit", time_unit, TIME_UNITS)
+    for other, ours in _OTHER_WORDS.items():
+        if other in side_data:
+            raise TypeError(f"read_csv takes {ours}, not {other}")
     file = DelimitedFile(path, delimiter, columns, encoding, quote)
     found = _columns_of_file(file, _asked(user, item, rating, timestamp), [*labels, *contexts])
     kept = {column: existing(file.names, "labels or contexts", column, f"{file.path}: ")
@@ -145,14 +153,16 @@ def _columns_of_file(file: DelimitedFile, asked: Mapping[str, str | None], used:
     try:
         return find_columns(file.names, asked, used, f"{file.path}: ")
     except ColumnError as error:
-        header = file.delimiter.join(file.names)
-        hint = ""
-        if len(file.names) < 2:
-            hint = file.other_delimiter()
-        if file.header and not hint and all(_like_data(field) for field in file.names):
-            hint = ("; that looks like data: where the file has no header line, name the columns, such as "
-                    "columns=['user', 'item', 'rating', 'timestamp']")
-        raise ColumnError(f"{error}{hint} (the header is {header[:200]!r})" if file.header else str(error)) from None
+        if not file.header:
+            raise
+        header = repr(file.delimiter.join(file.names)[:200])
+        said = f"{error} (the header is {header})"
+        if len(file.names) < 2 and (hint := file.other_delimiter()):
+            said = f"{file.path}: the header {header} is one field with delimiter={file.delimiter!r}{hint}"
+        if all(_like_data(field) for field in file.names):
+            said += ("; that looks like data: where the file has no header line, name the columns, such as "
+                     "columns=['user', 'item', 'rating', 'timestamp']")
+        raise ColumnError(said) from None
 
 
 def _like_data(field: str) -> bool:
@@ -230,7 +240,9 @@ def from_matrix(matrix: Any, *, missing: float = 0.0, ratings: bool = True, user
         if item_ids is None:
             item_ids, where_ids["item_ids"] = matrix.columns, "the columns of the frame"
         matrix = matrix.to_numpy()
-    rows, columns, values, shape = _cells(matrix, missing)
+    if isinstance(missing, bool) or not isinstance(missing, numbers_of_python.Real):
+        raise TypeError(f"missing must be a number, got {missing!r}")
+    rows, columns, values, shape = _cells(matrix, float(missing))
     if len(rows) == 0:
         raise ValueError(f"matrix has no entry but {missing:g}: there is nothing to learn from")
     names = {}
@@ -238,9 +250,16 @@ def from_matrix(matrix: Any, *, missing: float = 0.0, ratings: bool = True, user
         names[argument] = as_ids(where_ids[argument], np.arange(size) if given is None else given, ids)
         if len(names[argument]) != size:
             raise ValueError(f"{argument} has {len(names[argument])} entries for {size}")
+        if len(np.unique(names[argument])) != size:
+            different, counts = np.unique(names[argument], return_counts=True)
+            raise ValueError(f"{where_ids[argument]} must hold each id once, but {different[counts.argmax()].item()!r} "
+                             f"comes {counts.max()} times")
     users, items = names["user_ids"], names["item_ids"]
     cell = Where("matrix", lambda n: f"row {rows[n]}, column {columns[n]}")
-    checked = numbers(cell, values, np.float32)  # with ratings=False, too: NaN is no interaction
+    if np.isnan(np.asarray(values, np.float64) if values.dtype.kind in "iufb" else 0.0).any():
+        raise ValueError(f"matrix must be finite, but {cell.first(np.isnan(values))} is nan; "
+                         "say missing=float('nan') if that is what was not observed")
+    checked = numbers(cell, values, np.float32)  # with ratings=False, too: what is no number is no interaction
     side_data.setdefault("user_features", UserFeatures(users))
     side_data.setdefault("item_features", ItemFeatures(items))
     return Dataset.from_arrays(users[rows], items[columns], checked if ratings else None, name=name, **side_data)

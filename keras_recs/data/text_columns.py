@@ -10,8 +10,8 @@ import numpy as np
 from keras_recs.data.columns import Raw, Where, iso_times, raw
 
 #: What stands for nothing in a text file.
-MISSING = frozenset(["", "NA", "N/A", "#N/A", "n/a", "<NA>", "NaN", "nan", "-nan", "NaT", "null", "NULL", "Null", "None",
-                     "\\N"])
+MISSING = frozenset(["", "NA", "N/A", "#N/A", "n/a", "<NA>", "NaN", "nan", "-nan", "NaT", "null", "NULL", "Null",
+                     "None", "\\N"])
 _WHOLE = re.compile(r"0|-?[1-9][0-9]*")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
@@ -19,7 +19,7 @@ _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 def text_column(where: Where, texts: Any) -> Raw:
     """Each text once, and which of them stands in each row."""
     if not isinstance(texts, list):
-        return raw(where, texts)
+        return raw(where, texts if hasattr(texts.type, "index_type") else texts.dictionary_encode())
     place = {text: n for n, text in enumerate(dict.fromkeys(texts))}
     different = np.empty(len(place), object)
     different[:] = list(place)
@@ -32,8 +32,9 @@ def text_ids(where: Where, column: Raw, ids: str) -> Raw:
     With `ids="string"`, the text as it is.
     """
     texts = column.values.tolist()
-    _refuse_missing(where, column, [text in MISSING if ids == "auto" else text == "" for text in texts],
-                    "" if ids == "string" else "; with ids='string', words such as NA are ids")
+    missing = [text in MISSING if ids == "auto" else text == "" for text in texts]
+    words = [text for text, absent in zip(texts, missing, strict=True) if absent and text]
+    _refuse_missing(where, column, missing, f"; with ids='string', {words[0]!r} is an id" if words else "")
     if ids == "string":
         return column
     for spelled in (texts, [text.strip() for text in texts]):  # blanks around numbers do not count, if none merge
@@ -65,11 +66,10 @@ def text_times(where: Where, texts: Any) -> Raw:
     if not isinstance(texts, list):
         try:
             seconds = texts.cast("int64")  # most files have whole numbers
-        except ValueError:
-            texts = texts.dictionary_encode()
-        else:
             if not _hexadecimal(texts):
                 return raw(where, seconds)
+        except ValueError:
+            pass  # what else they are is found out below, text by text
     column = text_column(where, texts)
     texts = [text.strip() for text in column.values.tolist()]
     _refuse_missing(where, column, [text in MISSING for text in texts])
@@ -95,7 +95,7 @@ def _hexadecimal(texts: Any) -> bool:
 def text_plain(where: Where, column: Any) -> np.ndarray:
     """Whole numbers, numbers, truth values or text, whichever all of the column are."""
     if not isinstance(column, Raw):
-        column = text_column(where, column if isinstance(column, list) else column.dictionary_encode())
+        column = text_column(where, column)
     texts = [text.strip() for text in column.values.tolist()]
     given = [text for text in texts if text not in MISSING]
     if given and all(map(_NUMBER.fullmatch, given)):
@@ -120,13 +120,13 @@ def _refuse_missing(where: Where, column: Raw, missing: list[bool], hint: str = 
 
 def _first(where: Where, column: Raw, marked: list[bool]) -> tuple[str, str]:
     """Text and row of the first entry whose text is marked."""
-    row = int(np.array(marked)[column.codes].argmax())
     assert column.codes is not None
+    row = int(np.argmax(np.array(marked)[column.codes]))
     return column.values[column.codes[row]], where.row(row)
 
 
 def _place(where: Where, column: Raw, text: int) -> str:
-    return where.row(int((column.codes == text).argmax()))
+    return where.row(int(np.argmax(column.codes == text)))
 
 
 def _object_array(values: Any) -> np.ndarray:

@@ -194,13 +194,14 @@ def _refuse_leaks(recommender: Any, split: Split) -> None:
     tested, trained = _pairs(test), _pairs(split.train)
     shared = np.isin(tested, trained, assume_unique=True)
     if split.protocol == "P3" and shared.any():
-        raise ValueError(f"the split leaks: {np.count_nonzero(shared):,} of its {len(tested):,} test pairs of a user and "
-                         "an item are in its training part, too; keras_recs.data.split keeps a pair on one side")
+        raise ValueError(f"the split leaks: {np.count_nonzero(shared):,} of its {len(tested):,} test pairs of a user "
+                         "and an item are in its training part, too; keras_recs.data.split keeps a pair on one side")
     users, items = np.divmod(tested[~shared], n_items)
     met = _met(recommender, test.user_ids.ids[users], test.item_ids.ids[items])
     if met:
-        raise ValueError(f"this {type(recommender).__name__} was fitted on {met:,} of the {len(users):,} test pairs, so "
-                         "its figures would say how well it remembers: fit on parts.train, where parts = split(data)")
+        raise ValueError(f"this {type(recommender).__name__} was fitted on {met:,} of the {len(users):,} test pairs, "
+                         "so its figures would say how well it remembers: fit on parts.train, where parts = "
+                         "split(data)")
 
 
 def _pairs(data: Dataset) -> np.ndarray:
@@ -210,6 +211,7 @@ def _pairs(data: Dataset) -> np.ndarray:
 
 def _met(recommender: Any, users: np.ndarray, items: np.ndarray) -> int:
     """How many of these pairs of ids the recommender was fitted on; 0 where it does not say what it was fitted on."""
+    seen: Any
     seen, user_ids, item_ids = (getattr(recommender, name, None) for name in ("seen_", "user_ids_", "item_ids_"))
     if not sparse.issparse(seen) or user_ids is None or item_ids is None:
         return 0
