@@ -111,7 +111,8 @@ def test_names_are_the_same_in_whatever_they_come(users) -> None:
 @pytest.mark.parametrize("users", [
     [7, -5, 7], range(7, 10), np.array([7, -5, 7], np.int8), pd.Series([7, -5, 7], dtype="Int64"),
     pd.Series([7, -5, 7], dtype="int64[pyarrow]"), pd.Series([7, -5, 7], dtype=object),
-    pa.array([7, -5, 7], pa.int16()), pd.Categorical([7, -5, 7]), [np.int64(7), -5, np.uint8(7)], [7, -(2**63), 2**63 - 1]],
+    pa.array([7, -5, 7], pa.int16()),
+    pd.Categorical([7, -5, 7]), [np.int64(7), -5, np.uint8(7)], [7, -(2**63), 2**63 - 1]],
     ids=lambda v: type(v).__name__)
 def test_integers_are_the_same_in_whatever_they_come(users) -> None:
     data = Dataset.from_arrays(users, [1, 2, 3])
@@ -337,6 +338,15 @@ def test_frames_that_cannot_be_read_are_refused(frame, error: type[Exception], w
         from_frame(frame)
 
 
+def test_odd_names_of_columns_are_names(tmp_path: Path) -> None:
+    table = {"user.id": [1, 2], "item": [3, 4], "collect": [5, 6], "index": [1, 1]}
+    pq.write_table(pa.table(table), tmp_path / "t.parquet")
+    for data in (from_frame(pd.DataFrame(table), labels=["collect"]), from_frame(table, labels=["collect"]),
+                 read_parquet(tmp_path / "t.parquet", user="user.id", labels=["collect"])):
+        assert ids(data) == ([1, 2], [3, 4]) and data.interactions.labels["collect"].tolist() == [5, 6]
+    assert ids(from_frame(pd.DataFrame([[1, "a"], [2, "b"]]), user=0, item=1)) == ([1, 2], ["a", "b"])
+
+
 def test_a_missing_user_of_a_parquet_file_is_not_the_next_user(tmp_path: Path) -> None:
     path = tmp_path / "t.parquet"
     pq.write_table(pa.table({"user": pa.array(["ann", None, "bob"]).dictionary_encode(), "item": [1, 2, 3]}), path)
@@ -409,6 +419,13 @@ def test_files_without_a_header_take_names(csv) -> None:
         csv("1,1193,5,978300760\n")
 
 
+def test_a_delimiter_within_quotation_marks_is_text_whatever_it_is(csv) -> None:
+    for mark in ",;|\t §":
+        data = csv(f'user{mark}item\n"a{mark}b"{mark}1\nc{mark}2\n', delimiter=mark)
+        assert ids(data) == ([f"a{mark}b", "c"], [1, 2])
+    assert ids(csv('user::item\n"a"::5" disc\n', delimiter="::")) == (['"a"'], ['5" disc'])
+
+
 @pytest.mark.parametrize(("delimiter", "shown"), [(";", "';'"), ("\t", r"'\\t'"), ("|", r"'\|'"), ("::", "'::'")])
 def test_a_wrong_delimiter_is_seen_and_the_right_one_suggested(delimiter: str, shown: str, csv) -> None:
     text = (HEAD + "1,2,3,4\n").replace(",", delimiter)
@@ -456,7 +473,10 @@ def test_what_is_no_text_file_is_refused(content: bytes, words: str, csv) -> Non
     ({"quote": ","}, ValueError, "quote"),
     ({"sep": ";"}, TypeError, "takes delimiter, not sep"), ({"names": ["a"]}, TypeError, "takes columns"),
     ({"ids": "int"}, ValueError, "ids must be one of"), ({"time_unit": "days"}, ValueError, "time_unit must be one of"),
-    ({"user": None}, TypeError, "user must be the name of a column")])
+    ({"user": None}, TypeError, "user must be the name of a column"),
+    ({"columns": "ab"}, TypeError, "columns must be a"),
+    ({"labels": "rating"}, TypeError, "labels must be a list of names"),
+    ({"encoding": "rot13"}, ValueError, "encoding")])
 def test_options_that_cannot_be_are_refused(options: dict, error: type[Exception], words: str, csv) -> None:
     with pytest.raises(error, match=words):
         csv(HEAD + "1,2,3,4\n", **options)

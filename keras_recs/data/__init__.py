@@ -14,7 +14,7 @@ from keras_recs.data.splits import PROTOCOLS, Split, split, split_last, split_ra
 
 __all__ = [
     "INT_FILLER", "PROTOCOLS", "STR_FILLER", "ColumnError", "Dataset", "IdMap", "Interactions", "ItemFeatures",
-    "KnowledgeGraph", "NegativeSampler", "Sequences", "Split", "UserFeatures", "cinema_cold_split", "from_frame", "from_matrix",
-    "load_cinema", "load_cinema_truth", "load_movielens", "read_csv", "read_parquet", "recency_weighted", "split",
-    "split_last", "split_random", "split_temporal",
+    "KnowledgeGraph", "NegativeSampler", "Sequences", "Split", "UserFeatures", "cinema_cold_split", "from_frame",
+    "from_matrix", "load_cinema", "load_cinema_truth", "load_movielens", "read_csv", "read_parquet", "recency_weighted",
+    "split", "split_last", "split_random", "split_temporal",
 ]

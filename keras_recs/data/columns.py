@@ -148,7 +148,7 @@ def _pandas(values: Any) -> Raw:
     if type(kind).__name__ == "ArrowDtype":
         return _arrow(values.__arrow_array__())
     if hasattr(kind, "tz"):
-        return Raw(np.asarray(values.astype(f"datetime64[{kind.unit}, UTC]").tz_localize(None)), missing)
+        return Raw(np.asarray(values.tz_convert("UTC").tz_localize(None)), missing)
     if isinstance(kind, np.dtype) and kind.kind != "O":
         return Raw(np.asarray(values), None if kind.kind == "f" else missing)  # NaN says itself that it is missing
     if hasattr(kind, "numpy_dtype") and kind.numpy_dtype.kind in "iufb":  # Int64 and its like

@@ -82,9 +82,10 @@ class DelimitedFile:
                 encoding, data = marked, data[3:] if marked == "utf-8" else data
         try:
             text = data.decode(encoding)
-        except UnicodeDecodeError as error:
-            line = data.count(b"\n", 0, error.start) + 1
-            raise ValueError(f"{self.path}, line {line}: not {encoding}: {error.reason}; say encoding='latin-1', "
+        except UnicodeError as error:
+            line = data.count(b"\n", 0, getattr(error, "start", 0)) + 1
+            reason = getattr(error, "reason", error)
+            raise ValueError(f"{self.path}, line {line}: not {encoding}: {reason}; say encoding='latin-1', "
                              "'gb18030' or whatever it is") from error
         except LookupError:
             raise ValueError(f"encoding must be the name of an encoding, got {encoding!r}") from None
@@ -115,8 +116,10 @@ class DelimitedFile:
         data: bytes = self.data
         delimiter = self.delimiter.encode()
         if len(delimiter) > 1:  # Arrow splits at one byte only
-            free = next(bytes([byte]) for byte in (9, 31, 30, 29, 28, *range(1, 9)) if bytes([byte]) not in data)
-            data, delimiter = data.replace(delimiter, free), free
+            free = next((byte for byte in map(chr, (9, 31, 30, 29, 28, *range(1, 9))) if byte.encode() not in data), "")
+            if not free:
+                return self._python(wanted)
+            data, delimiter = data.replace(delimiter, free.encode()), free.encode()
         names = [str(position) for position in range(len(self.names))]
         start = _FIRST_LINE.match(data).end() if self.header else 0  # type: ignore[union-attr]
         if _SOMETHING.search(data, start) is None:
@@ -149,6 +152,8 @@ class DelimitedFile:
         """Whether a quotation mark stands where it need not, or a line break within a pair of them."""
         if self.quote is None:
             return False
+        if not self.delimiter.isascii():  # of several bytes, which may stand within quotation marks
+            return True
         data = np.frombuffer(self.data, np.uint8)
         marks = np.flatnonzero(data == ord(self.quote))
         if len(marks) % 2:

@@ -58,6 +58,7 @@ def from_frame(frame: Any, *, user: str = USER, item: str = ITEM, rating: str | 
     Dataset('frame', 2 users, 2 items, 2 interactions; user from 'userId')
     """
     names, get = _table(frame)
+    labels, contexts = _list("labels", labels), _list("contexts", contexts)
     found = find_columns(names, _asked(user, item, rating, timestamp), [*labels, *contexts])
     return _from_table(names, get, found, "", labels, contexts, ids=ids, time_unit=time_unit, name=name, **side_data)
 
@@ -70,6 +71,12 @@ def _from_table(names: Sequence[Any], get: Callable[[Any], Any], found: Mapping[
         {_ARGUMENTS[role]: (where(column), get(column)) for role, column in found.items()},
         labels={c: kept[c] for c in labels}, contexts={c: kept[c] for c in contexts},
         columns={role: str(column) for role, column in found.items()}, **options)
+
+
+def _list(argument: str, names: Sequence[str]) -> list[str]:
+    if isinstance(names, str):
+        raise TypeError(f"{argument} must be a list of names, got {names!r}")
+    return list(names)
 
 
 def _asked(user: str, item: str, rating: str | None, timestamp: str | None) -> dict[str, str | None]:
@@ -87,7 +94,7 @@ def _table(frame: Any) -> tuple[list[Any], Callable[[Any], Any]]:
         return list(frame.dtype.names), frame.__getitem__
     if hasattr(frame, "schema") and hasattr(frame, "column") and type(frame).__module__.startswith("pyarrow"):
         return list(frame.schema.names), frame.column
-    if hasattr(frame, "columns") and hasattr(frame, "__getitem__") and not hasattr(frame, "collect"):
+    if hasattr(frame, "columns") and hasattr(frame, "__getitem__") and not hasattr(type(frame), "collect"):
         names = list(frame.columns)
         named = [name for name in getattr(getattr(frame, "index", None), "names", None) or [] if name is not None]
         if any(normal(name) in {*ALIASES["user"][0], *ALIASES["item"][0]} for name in named):
@@ -127,7 +134,8 @@ def read_csv(path: str | os.PathLike[str], *, delimiter: str = ",", columns: Seq
     for other, ours in _OTHER_WORDS.items():
         if other in side_data:
             raise TypeError(f"read_csv takes {ours}, not {other}")
-    file = DelimitedFile(path, delimiter, columns, encoding, quote)
+    labels, contexts = _list("labels", labels), _list("contexts", contexts)
+    file = DelimitedFile(path, delimiter, None if columns is None else _list("columns", columns), encoding, quote)
     found = _columns_of_file(file, _asked(user, item, rating, timestamp), [*labels, *contexts])
     kept = {column: existing(file.names, "labels or contexts", column, f"{file.path}: ")
             for column in [*labels, *contexts]}
@@ -197,12 +205,14 @@ def read_parquet(path: str | os.PathLike[str], *, user: str = USER, item: str = 
     from pyarrow import parquet
 
     source = f"{os.fspath(path)}: "
+    labels, contexts = _list("labels", labels), _list("contexts", contexts)
     with open(path, "rb") as file:
         try:
-            names = parquet.read_schema(file).names
+            content = parquet.ParquetFile(file)
+            names = content.schema_arrow.names
             found = find_columns(names, _asked(user, item, rating, timestamp), [*labels, *contexts], source)
-            file.seek(0)
-            table = parquet.read_table(file)
+            wanted = [existing(names, "labels or contexts", c, source) for c in [*labels, *contexts]]
+            table = content.read(columns=list(dict.fromkeys([*found.values(), *wanted])))
         except (pa.ArrowException, OSError) as error:
             start = Path(path).read_bytes()[:4]
             hint = "" if start == b"PAR1" else "; read_csv reads text"
