@@ -9,6 +9,7 @@ import pytest
 
 from keras_recs.data import Dataset, Split, split, split_random
 from keras_recs.evaluation import BiasRecommender, ItemKNNRecommender, PopularityRecommender, evaluate, evaluate_ratings
+from keras_recs.recommender import Recommender
 
 
 def log(n: int = 3000, repeated: bool = False, seed: int = 0) -> Dataset:
@@ -97,6 +98,17 @@ def test_without_repeated_pairs_the_random_split_is_the_permutation_that_it_was(
             assert np.array_equal(getattr(part.interactions, name), getattr(expected, name)), name
 
 
+class Memory(Recommender):
+    """Knows the ratings that it was given, and nothing else."""
+
+    def _fit(self, data: Dataset) -> None:
+        self.ratings_, self.mean_ = data.matrix("ratings"), float(data.interactions.ratings.mean())
+
+    def _score(self, users: np.ndarray) -> np.ndarray:
+        known = self.seen_[users].toarray() > 0
+        return np.where(known, self.ratings_[users].toarray(), self.mean_)
+
+
 def test_a_doubled_log_is_predicted_no_better_than_the_log() -> None:
     data = log()
     events = data.interactions
@@ -104,8 +116,8 @@ def test_a_doubled_log_is_predicted_no_better_than_the_log() -> None:
     reached = {}
     for name, one in (("once", data), ("twice", twice)):
         parts = split(one, "P3")
-        reached[name] = evaluate(BiasRecommender(0.01, 0.01).fit(parts.train), parts).metrics["rmse"]
-    assert reached["twice"] == pytest.approx(reached["once"], rel=0.02)
+        reached[name] = evaluate(Memory().fit(parts.train), parts).metrics["rmse"]
+    assert reached["twice"] == pytest.approx(reached["once"], rel=0.05) and reached["once"] > 1.5
 
 
 def test_a_hand_made_split_of_ratings_that_leaks_is_refused() -> None:
