@@ -77,6 +77,8 @@ BAD_IDS = {
     "a null at the end": (["a", "a\0"], ValueError, "null character: entry 1"),
     "half a character": (["a", "\ud800"], ValueError, "half of a surrogate pair: entry 1"),
     "one long name": (["b"] * 5 + ["a" * 1_000_000], ValueError, "1,000,000 characters where 256 are .*entry 5"),
+    "lists": (pa.array([[1], [2]]), TypeError, "got list: entry 0"),
+    "only missing words": (pa.array([None], pa.dictionary(pa.int32(), pa.string())), ValueError, "entry 0"),
     "a set": ({1, 2}, TypeError, "must have an order, got a set"),
     "decimals": ([Decimal(1)], TypeError, "got Decimal: entry 0"),
     "dates": (np.array(["2020-01-01"], "M8[D]"), TypeError, r"got datetime64\[D\]"),
@@ -158,6 +160,9 @@ def test_ids_of_events_and_side_data_stay_of_one_kind() -> None:
     (np.array(["2020-01-01", "NaT"], "M8[D]"), TypeError, r"got datetime64\[D\]"),
     (np.array([1, 2], "m8[s]"), TypeError, r"got timedelta64"), ([float("inf")], ValueError, "entry 0 is inf"),
     (np.ma.array([1.0, 2.0], mask=[0, 1]), ValueError, "entry 1 is missing"),
+    ([Decimal("sNaN")], ValueError, "entry 0 is sNaN"), (pd.Categorical([None, None]), ValueError, "entry 0 is"),
+    (pa.array([None, None], pa.dictionary(pa.int32(), pa.string())), ValueError, "entry 0 is"),
+    (pa.array([[1.0], [2.0]]), TypeError, "got list: entry 0"), ([np.float64("nan"), 1], ValueError, "entry 0 is nan"),
     (pd.Series([1.5, None], dtype="Float64"), ValueError, "entry 1 is missing"),
     (pa.array([1, None]), ValueError, "entry 1 is missing")])
 def test_ratings_that_are_no_numbers_are_refused(ratings, error: type[Exception], words: str) -> None:
@@ -217,6 +222,13 @@ def test_times_of_every_kind_are_seconds_and_what_is_beyond_them(kind: str) -> N
 def test_days_are_midnights_and_whole_seconds_need_nothing_more(days) -> None:
     events = Dataset.from_arrays([1, 1], [1, 2], None, days).interactions
     assert events.timestamps.tolist() == [1577836800, -86400] and events.nanoseconds is None
+
+
+@pytest.mark.parametrize("kind", ["i1", "u1", "i4", "u8", "f2", "f4", "f8"])
+def test_small_numbers_are_times_in_whatever_kind(kind: str) -> None:
+    for unit, seconds in (("s", 5), ("ns", 0)):
+        data = Dataset.from_arrays([1, 1], [1, 2], None, np.array([5, 100], kind), time_unit=unit)
+        assert data.interactions.timestamps[0] == seconds and data.interactions.chronological().tolist() == [0, 1]
 
 
 @pytest.mark.parametrize("unit", ["Y", "M", "W", "D", "h", "m", "s", "25s", "ms"])
@@ -637,7 +649,7 @@ def test_the_same_table_through_every_reader_is_the_same_data(seed: int, csv, tm
 
 
 ODD = [None, float("nan"), float("inf"), True, 1, "1", "", "a", b"a", 1.5, 2**63, -1, "2020-01-01",
-       datetime(2020, 1, 1), date(2020, 1, 1), Decimal("NaN"), 1j, pd.NA, pd.NaT, np.datetime64("NaT"), np.float32(2),
+       datetime(2020, 1, 1), date(2020, 1, 1), Decimal("sNaN"), 1j, pd.NA, pd.NaT, np.datetime64("NaT"), np.float32(2),
        [1], {}, "a\0", object()]
 
 

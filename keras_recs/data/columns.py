@@ -62,7 +62,11 @@ class Raw:
 
     def plain(self) -> Raw:
         """The same without codes. What is missing has some value or other."""
-        return self if self.codes is None else Raw(self.values[np.maximum(self.codes, 0)], self.missing)
+        if self.codes is None:
+            return self
+        if len(self.values) == 0:  # all entries, if there are any, are missing
+            return Raw(np.full(len(self.codes), None, object), self.missing)
+        return Raw(self.values[np.maximum(self.codes, 0)], self.missing)
 
 
 def raw(where: Where, values: Any) -> Raw:
@@ -118,9 +122,7 @@ def _of_objects(where: Where, values: list | tuple) -> np.ndarray:
             return np.asarray(values)
         except ValueError:
             raise ValueError(f"{where} must be one-dimensional, got rows of different lengths") from None
-    array = np.empty(len(values), object)
-    array[:] = values
-    return array
+    return np.fromiter(values, object, len(values))
 
 
 def _missing_objects(array: np.ndarray) -> np.ndarray | None:
@@ -136,12 +138,17 @@ def is_missing(value: Any) -> bool:
         return True
     if isinstance(value, (np.datetime64, np.timedelta64)):
         return bool(np.isnat(value))
-    return isinstance(value, (float, np.floating, Decimal)) and value != value
+    if isinstance(value, Decimal):
+        return value.is_nan()
+    return isinstance(value, (float, np.floating)) and bool(np.isnan(value))
 
 
 def _pandas(values: Any) -> Raw:
     kind: Any = values.dtype
     values = getattr(values, "array", values)  # of a Series or an Index
+    if isinstance(kind, np.dtype):
+        array = np.asarray(values)
+        return Raw(array, _missing_objects(array) if kind.kind == "O" else None)  # NaN and NaT are seen later
     missing = np.asarray(values.isna(), bool)
     if hasattr(kind, "categories") and hasattr(values, "codes"):
         return Raw(_pandas(values.categories).values, missing, np.asarray(values.codes, np.int64))
@@ -149,8 +156,6 @@ def _pandas(values: Any) -> Raw:
         return _arrow(values.__arrow_array__())
     if hasattr(kind, "tz"):
         return Raw(np.asarray(values.tz_convert("UTC").tz_localize(None)), missing)
-    if isinstance(kind, np.dtype) and kind.kind != "O":
-        return Raw(np.asarray(values), None if kind.kind == "f" else missing)  # NaN says itself that it is missing
     if hasattr(kind, "numpy_dtype") and kind.numpy_dtype.kind in "iufb":  # Int64 and its like
         return Raw(values.to_numpy(kind.numpy_dtype, na_value=kind.numpy_dtype.type(0)), missing)
     return Raw(np.asarray(values, object), missing)
@@ -174,15 +179,14 @@ def _arrow(values: Any) -> Raw:
             missing = missing | entries.missing[codes]
         return Raw(entries.plain().values, missing, codes)
     missing = np.asarray(values.is_null(), bool)
-    if pa.types.is_timestamp(kind) or pa.types.is_date(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind):
-        filled = values.fill_null(False if pa.types.is_boolean(kind) else pa.scalar(0, pa.int64()).cast(kind)
-                                  if not pa.types.is_date32(kind) else pa.scalar(0, pa.int32()).cast(kind))
-        return Raw(filled.to_numpy(zero_copy_only=False), missing)
+    if pa.types.is_boolean(kind):
+        return Raw(values.fill_null(False).to_numpy(zero_copy_only=False), missing)
+    if pa.types.is_timestamp(kind) or pa.types.is_date(kind) or pa.types.is_integer(kind):
+        zero = pa.scalar(0, pa.int32() if pa.types.is_date32(kind) else pa.int64()).cast(kind)
+        return Raw(values.fill_null(zero).to_numpy(zero_copy_only=False), missing)  # else whole numbers become floats
     if pa.types.is_floating(kind):
         return Raw(values.to_numpy(zero_copy_only=False), missing)
-    objects = np.empty(len(values), object)
-    objects[:] = values.to_pylist()
-    return Raw(objects, missing)
+    return Raw(np.fromiter(values.to_pylist(), object, len(values)), missing)
 
 
 # --- ids ----------------------------------------------------------------------------------------------------
@@ -422,7 +426,7 @@ def times(where: Where, values: Any, unit: str = "s") -> tuple[np.ndarray, np.nd
 def _seconds(where: Where, array: np.ndarray, unit: str) -> tuple[np.ndarray, np.ndarray | None]:
     per_second = TIME_UNITS[unit]
     if array.dtype.kind == "f":
-        numbers(where, array, array.dtype)  # NaN would pass the next check
+        array = numbers(where, array)  # NaN would pass the next check
     low, high = -LAST_SECOND * per_second, LAST_SECOND * per_second
     with np.errstate(invalid="ignore"):
         # Bounds beyond the kind's own range bound nothing: a time in nanoseconds ends with int64, in 2262.

@@ -21,8 +21,7 @@ def text_column(where: Where, texts: Any) -> Raw:
     if not isinstance(texts, list):
         return raw(where, texts if hasattr(texts.type, "index_type") else texts.dictionary_encode())
     place = {text: n for n, text in enumerate(dict.fromkeys(texts))}
-    different = np.empty(len(place), object)
-    different[:] = list(place)
+    different = np.fromiter(place, object, len(place))
     return Raw(different, None, np.fromiter(map(place.__getitem__, texts), np.int64, len(texts)))
 
 
@@ -39,7 +38,7 @@ def text_ids(where: Where, column: Raw, ids: str) -> Raw:
         return column
     for spelled in (texts, [text.strip() for text in texts]):  # blanks around numbers do not count, if none merge
         if all(map(_WHOLE.fullmatch, spelled)) and len(set(spelled)) == len(spelled):
-            return Raw(_object_array(map(int, spelled)), None, column.codes)
+            return Raw(np.fromiter(map(int, spelled), object, len(spelled)), None, column.codes)
     if all(_NUMBER.fullmatch(text.strip()) for text in texts):
         odd = [not text.strip().lstrip("+-").isdigit() for text in texts]
         if any(odd):
@@ -80,7 +79,7 @@ def text_times(where: Where, texts: Any) -> Raw:
             text, place = _first(where, column, wrong)
             raise ValueError(f"{where} must be numbers throughout, as its first entry is, but {place} is {text!r}")
         if all(map(_WHOLE.fullmatch, texts)):
-            return Raw(_object_array(map(int, texts)), None, column.codes)
+            return Raw(np.fromiter(map(int, texts), object, len(texts)), None, column.codes)
         return Raw(np.array(list(map(float, texts))), None, column.codes)
     return Raw(iso_times(within, texts), None, column.codes)
 
@@ -127,10 +126,3 @@ def _first(where: Where, column: Raw, marked: list[bool]) -> tuple[str, str]:
 
 def _place(where: Where, column: Raw, text: int) -> str:
     return where.row(int(np.argmax(column.codes == text)))
-
-
-def _object_array(values: Any) -> np.ndarray:
-    values = list(values)
-    array = np.empty(len(values), object)
-    array[:] = values
-    return array
