@@ -350,6 +350,25 @@ def test_frames_that_cannot_be_read_are_refused(frame, error: type[Exception], w
         from_frame(frame)
 
 
+def test_a_parquet_file_with_changed_bytes_gives_documented_errors_only(tmp_path: Path) -> None:
+    path, rng = tmp_path / "t.parquet", np.random.default_rng(0)
+    table = pa.table({"user": pa.array(["ann", "bob", "cé"] * 20).dictionary_encode(), "item": list(range(60)),
+                      "rating": [1.5] * 60, "timestamp": list(range(60))})
+    pq.write_table(table, path)
+    clean = path.read_bytes()
+    refused = 0
+    for _ in range(300):
+        content = bytearray(clean)
+        for _ in range(rng.integers(1, 4)):
+            content[rng.integers(len(content))] = rng.integers(256)
+        path.write_bytes(content)
+        try:
+            read_parquet(path)
+        except (ValueError, TypeError):
+            refused += 1
+    assert refused > 100
+
+
 def test_odd_names_of_columns_are_names(tmp_path: Path) -> None:
     table = {"user.id": [1, 2], "item": [3, 4], "collect": [5, 6], "index": [1, 1]}
     pq.write_table(pa.table(table), tmp_path / "t.parquet")

@@ -208,12 +208,13 @@ def read_parquet(path: str | os.PathLike[str], *, user: str = USER, item: str = 
     labels, contexts = _list("labels", labels), _list("contexts", contexts)
     with open(path, "rb") as file:
         try:
-            content = parquet.ParquetFile(file)
+            content = parquet.ParquetFile(file, page_checksum_verification=True)
             names = content.schema_arrow.names
             found = find_columns(names, _asked(user, item, rating, timestamp), [*labels, *contexts], source)
             wanted = [existing(names, "labels or contexts", c, source) for c in [*labels, *contexts]]
             table = content.read(columns=list(dict.fromkeys([*found.values(), *wanted])))
-        except (pa.ArrowException, OSError) as error:
+            table.validate(full=True)  # or a bit that has flipped points beyond a dictionary
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             start = Path(path).read_bytes()[:4]
             hint = "" if start == b"PAR1" else "; read_csv reads text"
             raise ValueError(f"{os.fspath(path)} is damaged, or not a Parquet file: {error}{hint}") from error
