@@ -180,7 +180,7 @@ def test_lists_that_break_the_rules_are_refused(items, error: type[Exception], w
 
 def test_a_recommender_that_was_fitted_on_less_is_caught(crowd: Split) -> None:
     with pytest.raises(ValueError, match="was the recommender fitted on split.train"):
-        evaluate(PopularityRecommender().fit(crowd.test), crowd)
+        evaluate(PopularityRecommender().fit(split(crowd.train).train), crowd)
 
 
 def test_what_cannot_be_evaluated_is_refused(crowd: Split) -> None:

@@ -6,14 +6,15 @@ from keras_recs.data.features import ItemFeatures, KnowledgeGraph, UserFeatures
 from keras_recs.data.ids import INT_FILLER, STR_FILLER, IdMap
 from keras_recs.data.interactions import Interactions
 from keras_recs.data.movielens import load_movielens
+from keras_recs.data.names import ColumnError
 from keras_recs.data.readers import from_frame, from_matrix, read_csv, read_parquet
 from keras_recs.data.sampling import NegativeSampler
 from keras_recs.data.sequences import Sequences, recency_weighted
 from keras_recs.data.splits import PROTOCOLS, Split, split, split_last, split_random, split_temporal
 
 __all__ = [
-    "INT_FILLER", "PROTOCOLS", "STR_FILLER", "Dataset", "IdMap", "Interactions", "ItemFeatures", "KnowledgeGraph",
-    "NegativeSampler", "Sequences", "Split", "UserFeatures", "cinema_cold_split", "from_frame", "from_matrix",
-    "load_cinema", "load_cinema_truth", "load_movielens", "read_csv", "read_parquet", "recency_weighted", "split",
-    "split_last", "split_random", "split_temporal",
+    "INT_FILLER", "PROTOCOLS", "STR_FILLER", "ColumnError", "Dataset", "IdMap", "Interactions", "ItemFeatures",
+    "KnowledgeGraph", "NegativeSampler", "Sequences", "Split", "UserFeatures", "cinema_cold_split", "from_frame",
+    "from_matrix", "load_cinema", "load_cinema_truth", "load_movielens", "read_csv", "read_parquet", "recency_weighted",
+    "split", "split_last", "split_random", "split_temporal",
 ]

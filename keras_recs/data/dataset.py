@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from keras_recs.checks import column, one_of
+from keras_recs.checks import column, one_of, real_number
+from keras_recs.data.columns import TIME_UNITS, Where, distinct_ids, numbers, times
 from keras_recs.data.features import SIDE_DATA, ItemFeatures, KnowledgeGraph, LazyKnowledge, UserFeatures
-from keras_recs.data.ids import IdMap, as_ids
+from keras_recs.data.ids import INT_FILLER, STR_FILLER, IdMap
 from keras_recs.data.interactions import Interactions
 
 
@@ -32,7 +33,7 @@ class Dataset:
     def __init__(self, interactions: Interactions, user_ids: IdMap, item_ids: IdMap, *,
                  item_features: ItemFeatures | None = None, user_features: UserFeatures | None = None,
                  knowledge: LazyKnowledge | None = None, name: str = "interactions",
-                 rating_scale: tuple[float, float] | None = None) -> None:
+                 rating_scale: tuple[float, float] | None = None, columns: Mapping[str, str] | None = None) -> None:
         if len(interactions) == 0:
             raise ValueError("interactions is empty: there is nothing to learn from")
         for what, index, size in (("users", interactions.users, len(user_ids)),
@@ -44,47 +45,99 @@ class Dataset:
         self.item_features, self.user_features = item_features, user_features
         self._knowledge = knowledge
         self.name = name
-        self.rating_scale = rating_scale
+        self.rating_scale = None if rating_scale is None else _scale(rating_scale)
+        #: Which columns a reader took the events from: "user", "item", "rating", "timestamp" to the column's name.
+        self.columns = dict(columns or {})
 
     @classmethod
     def from_arrays(cls, users: Any, items: Any, ratings: Any = None, timestamps: Any = None, *,
                     labels: Mapping[str, Any] | None = None, contexts: Mapping[str, Any] | None = None,
                     item_features: ItemFeatures | None = None, user_features: UserFeatures | None = None,
                     knowledge: LazyKnowledge | None = None, name: str = "interactions",
-                    rating_scale: tuple[float, float] | None = None) -> Dataset:
+                    rating_scale: tuple[float, float] | None = None, ids: str = "auto",
+                    time_unit: str = "s") -> Dataset:
         """A data set from parallel columns, one entry per event, with the caller's own ids.
+
+        Columns may be lists, NumPy or Arrow arrays, or pandas or polars series. Nothing is converted in silence:
+        what is missing, mixed, out of range or of a kind that is not read is an error with its first row.
 
         Args:
             users, items: (n,) integers or strings.
-            ratings, timestamps: (n,) numbers or None.
+            ratings: (n,) finite numbers, or None.
+            timestamps: (n,) numbers since 1970, dates, datetimes (UTC where they have no zone), ISO text, or None.
             labels, contexts: named (n,) columns.
             item_features, user_features, knowledge: side data; ids that no event has are added as cold ones.
             rating_scale: lowest and highest possible rating; by default those that occur.
+            ids: "auto" takes ids as they are, "string" writes integers as text.
+            time_unit: of numbers in `timestamps`: "s", "ms", "us" or "ns".
 
         Raises:
-            ValueError: empty data, columns of different lengths or of two dimensions, NaN or infinite ratings.
-            TypeError: ids that are neither all integers nor all strings.
+            ValueError: empty data; columns of different lengths or of two dimensions; missing, NaN or infinite
+                entries; ids, ratings or times out of range; ratings outside `rating_scale`.
+            TypeError: ids that are neither all integers nor all strings, ratings or times of another kind.
         """
-        users, items = as_ids("users", users), as_ids("items", items)
-        if len(users) == 0:
-            raise ValueError("users is empty: there is nothing to learn from")
-        column("items", items, length=len(users))
-        user_ids = _id_map("users", users, user_features)
-        item_ids = _id_map("items", items, item_features)
-        interactions = Interactions(user_ids.index("users", users), item_ids.index("items", items),
-                                    ratings, timestamps, labels or {}, contexts or {})
-        if rating_scale is None and interactions.ratings is not None:
-            rating_scale = (float(interactions.ratings.min()), float(interactions.ratings.max()))
-        return cls(interactions, user_ids, item_ids,
-                   item_features=item_features and item_features.aligned(item_ids),
-                   user_features=user_features and user_features.aligned(user_ids),
-                   knowledge=knowledge, name=name, rating_scale=rating_scale)
+        given = {"users": users, "items": items, "ratings": ratings, "timestamps": timestamps}
+        return cls._from_columns({name: (Where(name), values) for name, values in given.items() if values is not None},
+                                 labels=labels, contexts=contexts, item_features=item_features,
+                                 user_features=user_features, knowledge=knowledge, name=name,
+                                 rating_scale=rating_scale, ids=ids, time_unit=time_unit)
+
+    @classmethod
+    def _from_columns(cls, given: Mapping[str, tuple[Where, Any]], *, labels: Mapping[str, Any] | None = None,
+                      contexts: Mapping[str, Any] | None = None, item_features: ItemFeatures | None = None,
+                      user_features: UserFeatures | None = None, knowledge: LazyKnowledge | None = None,
+                      name: str = "interactions", rating_scale: tuple[float, float] | None = None, ids: str = "auto",
+                      time_unit: str = "s", columns: Mapping[str, str] | None = None) -> Dataset:
+        """`from_arrays` with what each column is called in messages."""
+        one_of("ids", ids, ("auto", "string"))
+        one_of("time_unit", time_unit, TIME_UNITS)
+        for argument in ("users", "items"):
+            if argument not in given:
+                raise TypeError(f"{argument} must hold integers or strings, got None")
+        index, maps = {}, {}
+        for argument, features in (("users", user_features), ("items", item_features)):
+            where, values = given[argument]
+            found, places = distinct_ids(where, [values] if np.isscalar(values) else values, ids)
+            if len(places) == 0:
+                raise ValueError(f"{where} is empty: there is nothing to learn from")
+            filler = STR_FILLER if found.dtype.kind == "U" else INT_FILLER
+            reserved = found == filler
+            if reserved.any():
+                raise ValueError(f"{where} contains {filler!r}, which is reserved as the filler of short lists: "
+                                 f"{where.first(places == reserved.argmax())}")
+            maps[argument] = _id_map(where, found, features)
+            index[argument] = maps[argument].index(argument, found)[places]
+        n = len(index["users"])
+        column(given["items"][0].name, index["items"], length=n)
+        ratings = seconds = fractions = None
+        if "ratings" in given:
+            where, values = given["ratings"]
+            ratings = column(where.name, numbers(where, values, np.float32), length=n)
+        if "timestamps" in given:
+            where, values = given["timestamps"]
+            seconds, fractions = times(where, values, time_unit)
+            column(where.name, seconds, length=n)
+        interactions = Interactions(index["users"], index["items"], ratings, seconds, labels or {}, contexts or {},
+                                    fractions)
+        if ratings is not None and rating_scale is None:
+            rating_scale = (float(ratings.min()), float(ratings.max()))
+        elif ratings is not None:
+            low, high = _scale(rating_scale)
+            outside = (ratings < np.float32(low)) | (ratings > np.float32(high))
+            if outside.any():
+                where = given["ratings"][0]
+                raise ValueError(f"{where} must lie in the rating_scale {low:g} to {high:g}, but "
+                                 f"{where.first(outside)} is {ratings[outside.argmax()]:g}")
+        return cls(interactions, maps["users"], maps["items"],
+                   item_features=item_features and item_features.aligned(maps["items"]),
+                   user_features=user_features and user_features.aligned(maps["users"]),
+                   knowledge=knowledge, name=name, rating_scale=rating_scale, columns=columns)
 
     def with_interactions(self, interactions: Interactions) -> Dataset:
         """The same users, items and side data with other events: what a split returns."""
         return Dataset(interactions, self.user_ids, self.item_ids, item_features=self.item_features,
                        user_features=self.user_features, knowledge=self._knowledge, name=self.name,
-                       rating_scale=self.rating_scale)
+                       rating_scale=self.rating_scale, columns=self.columns)
 
     # --- sizes and views -------------------------------------------------------------------------------------
 
@@ -92,7 +145,9 @@ class Dataset:
         return len(self.interactions)
 
     def __repr__(self) -> str:
-        return f"Dataset({self.name!r}, {self.n_users:,} users, {self.n_items:,} items, {len(self):,} interactions)"
+        taken = [f"{role} from {found!r}" for role, found in self.columns.items() if found != role]
+        return (f"Dataset({self.name!r}, {self.n_users:,} users, {self.n_items:,} items, {len(self):,} interactions"
+                + (f"; {', '.join(taken)})" if taken else ")"))
 
     @property
     def n_users(self) -> int:
@@ -179,10 +234,20 @@ class Dataset:
         return [f"{titles[i]} ({years[i]})" if years[i] else titles[i] or str(self.item_ids.ids[i]) for i in index]
 
 
-def _id_map(name: str, ids: np.ndarray, features: ItemFeatures | UserFeatures | None) -> IdMap:
+def _id_map(where: Where, ids: np.ndarray, features: ItemFeatures | UserFeatures | None) -> IdMap:
     if features is None:
-        return IdMap(ids, name)
+        return IdMap(ids, where.name)
     if (ids.dtype.kind == "U") != (features.ids.dtype.kind == "U"):
-        raise TypeError(f"{name} and the ids of their features must be of one kind, "
+        raise TypeError(f"{where} and the ids of their features must be of one kind, "
                         f"got {ids.dtype} and {features.ids.dtype}")
-    return IdMap(np.concatenate([ids, features.ids]), name)
+    return IdMap(np.concatenate([ids, features.ids]), where.name)
+
+
+def _scale(bounds: Any) -> tuple[float, float]:
+    """Lowest and highest rating."""
+    if not isinstance(bounds, (tuple, list, np.ndarray)) or len(bounds) != 2:
+        raise TypeError(f"rating_scale must be a pair (lowest, highest), got {bounds!r}")
+    low, high = (real_number("rating_scale", bound) for bound in bounds)
+    if low > high:
+        raise ValueError(f"rating_scale must be (lowest, highest), got ({low:g}, {high:g})")
+    return low, high

@@ -6,30 +6,25 @@ from typing import Any
 
 import numpy as np
 
+from keras_recs.data.columns import Where, distinct_ids
+
 #: What stands in a list of recommendations where nothing is left to recommend.
 INT_FILLER = -1
 STR_FILLER = ""
 
 
-def as_ids(name: str, values: Any) -> np.ndarray:
-    """`values` as a one-dimensional array of int64 or of strings; a single id counts as a list of one."""
-    array = np.atleast_1d(np.asarray(values))
-    if array.ndim != 1:
-        raise ValueError(f"{name} must be one-dimensional, got an array of shape {array.shape}")
-    if array.dtype == object:
-        kinds = {type(value) for value in array.tolist()}
-        if not (kinds <= {str} or all(issubclass(kind, (int, np.integer)) for kind in kinds)):
-            raise TypeError(f"{name} must be all integers or all strings, got {sorted(k.__name__ for k in kinds)}")
-        array = array.astype(str if kinds == {str} else np.int64)
-    if array.size == 0:
-        return array.astype(np.int64) if array.dtype.kind == "f" else array
-    if array.dtype.kind in "iu":
-        return array.astype(np.int64, copy=False)
-    if array.dtype.kind == "U":
-        return array
-    if array.dtype.kind == "T":  # numpy's variable-width strings
-        return array.astype(str)
-    raise TypeError(f"{name} must hold integers or strings, got {array.dtype}")
+def as_ids(name: str, values: Any, ids: str = "auto") -> np.ndarray:
+    """`values` as a one-dimensional array of int64 or of strings; a single id counts as a list of one.
+
+    Strict as `columns.distinct_ids` is: integers and strings are not mixed, nothing is missing, nothing is cut.
+    """
+    if isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype.kind in "iU" and ids == "auto" and not (
+            isinstance(values, np.ma.MaskedArray)):
+        return values if values.dtype.kind == "U" else values.astype(np.int64, copy=False)  # nothing to check
+    if np.ndim(values) == 0 if isinstance(values, (str, bytes, np.ndarray, np.generic)) else np.isscalar(values):
+        values = [values.item() if isinstance(values, np.ndarray) else values]
+    found, places = distinct_ids(Where(name), values, ids)
+    return found[places]
 
 
 class IdMap:
@@ -47,7 +42,7 @@ class IdMap:
         if unique.size == 0:
             raise ValueError(f"{name} is empty")
         filler = self._filler(unique)
-        if filler in unique[:1]:
+        if (unique == filler).any():
             raise ValueError(f"{name} contains {filler!r}, which is reserved as the filler of short lists")
         unique.flags.writeable = False
         self.ids: np.ndarray = unique

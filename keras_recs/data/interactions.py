@@ -10,11 +10,15 @@ from typing import Any
 import numpy as np
 
 from keras_recs.checks import column
+from keras_recs.data.columns import Where, numbers, plain, times, whole_numbers
 
 
 def _read_only(columns: Mapping[str, Any], kind: str, length: int) -> Mapping[str, np.ndarray]:
-    return MappingProxyType({name: column(f"{kind}[{name!r}]", values, length=length)
-                             for name, values in columns.items()})
+    def read(name: str) -> np.ndarray:
+        where = Where(f"{kind}[{name!r}]")
+        return column(where.name, plain(where, columns[name]), length=length)
+
+    return MappingProxyType({name: read(name) for name in columns})
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,12 +28,15 @@ class Interactions:
     Args:
         users, items: (n,) indices 0 … n_users-1 and 0 … n_items-1 (not the caller's ids: `Dataset` maps those).
         ratings: (n,) float32 in the data's own units, or None for feedback without ratings.
-        timestamps: (n,) int64, seconds since 1970, or None.
+        timestamps: (n,) int64, seconds since 1970 UTC, or None. Dates and fractions of a second may be given.
         labels: named (n,) columns of what came of the event, such as click, like, finish.
         contexts: named (n,) columns of the circumstances, such as hour, weekend, device.
+        nanoseconds: (n,) int32, what the times have beyond the whole second, so that their order is kept. None
+            where they have nothing; taken from `timestamps` where that has fractions.
 
     Raises:
-        ValueError: a column of another length, of two dimensions, or with NaN or infinite entries.
+        ValueError: a column of another length, of two dimensions, or with missing, NaN or infinite entries.
+        TypeError: a column of another kind. `keras_recs.data.columns` says what is read.
     """
 
     users: np.ndarray
@@ -38,17 +45,22 @@ class Interactions:
     timestamps: np.ndarray | None = None
     labels: Mapping[str, np.ndarray] = field(default_factory=dict)
     contexts: Mapping[str, np.ndarray] = field(default_factory=dict)
+    nanoseconds: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731  (the dataclass is frozen)
-        put("users", column("users", self.users, np.int64))
+        put("users", column("users", whole_numbers(Where("users"), self.users)))
         n = len(self.users)
-        put("items", column("items", self.items, np.int64, length=n))
+        put("items", column("items", whole_numbers(Where("items"), self.items), length=n))
         if self.ratings is not None:
-            put("ratings", column("ratings", self.ratings, np.float32, length=n))
+            put("ratings", column("ratings", numbers(Where("ratings"), self.ratings, np.float32), length=n))
         if self.timestamps is not None:
-            column("timestamps", self.timestamps, length=n)  # NaN must be refused before the cast to int hides it
-            put("timestamps", column("timestamps", self.timestamps, np.int64, length=n))
+            seconds, fractions = times(Where("timestamps"), self.timestamps)
+            put("timestamps", column("timestamps", seconds, length=n))
+            if self.nanoseconds is None:
+                put("nanoseconds", fractions)
+        if self.nanoseconds is not None:
+            put("nanoseconds", column("nanoseconds", self.nanoseconds, np.int32, length=n))
         put("labels", _read_only(self.labels, "labels", n))
         put("contexts", _read_only(self.contexts, "contexts", n))
 
@@ -61,9 +73,9 @@ class Interactions:
         return Interactions(
             self.users[rows], self.items[rows], pick(self.ratings), pick(self.timestamps),
             {name: values[rows] for name, values in self.labels.items()},
-            {name: values[rows] for name, values in self.contexts.items()})
+            {name: values[rows] for name, values in self.contexts.items()}, pick(self.nanoseconds))
 
     def chronological(self) -> np.ndarray:
         """Row order by user, then time, then the order in which the events came (the only order, without times)."""
-        keys = (self.users,) if self.timestamps is None else (self.timestamps, self.users)
-        return np.lexsort(keys)  # a stable sort: ties keep their order
+        keys = [key for key in (self.nanoseconds, self.timestamps) if key is not None]
+        return np.lexsort([*keys, self.users])  # a stable sort: ties keep their order

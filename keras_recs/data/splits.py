@@ -13,7 +13,7 @@ from keras_recs.data.dataset import Dataset
 PROTOCOLS = {
     "P1": "temporal: each user's last 20 % of events is the test",
     "P2": "leave one out: each user's last event is the test",
-    "P3": "ratings: a random fifth of the events is the test",
+    "P3": "ratings: a random fifth of the events is the test, repeated ones together",
 }
 
 
@@ -82,18 +82,38 @@ def _cut_ends(data: Dataset, n_test: np.ndarray, protocol: str) -> Split:
 def split_random(data: Dataset, fraction: float = 0.2, *, seed: int = 42, validation: bool = False) -> Split:
     """A random `fraction` of the events is the test, whoever they belong to.
 
+    All events of a user with one item go to the same side: a rating that the training part holds, too, would be
+    remembered, not predicted. So the fraction is of the pairs of users and items, which are the events where none
+    is repeated.
+
     With `validation=True` the test is the last `fraction` of the training part, in the same random order.
     """
     real_number("fraction", fraction, above=0.0, most=1.0)
     events = data.interactions
-    order = np.random.default_rng(seed).permutation(len(events))
-    n_train = round((1 - fraction) * len(events))
-    test = order[n_train:]
+    pair, n_pairs = _pairs(data)
+    order = np.random.default_rng(seed).permutation(n_pairs)
+    n_train = round((1 - fraction) * n_pairs)
+    n_test = n_pairs - n_train
     if validation:
-        order = order[:n_train]
-        n_train = round((1 - fraction) * n_train)
-        test = order[n_train:]
-    if n_train == 0 or len(test) == 0:
-        raise ValueError(f"{len(events)} events are too few for a random split with fraction {fraction}")
-    return Split("P3", data.with_interactions(events.take(order[:n_train])),
-                 data.with_interactions(events.take(test)))
+        before, n_train = n_train, round((1 - fraction) * n_train)
+        n_test = before - n_train
+    if n_train == 0 or n_test == 0:
+        raise ValueError(f"{len(events)} events ({n_pairs} different pairs) are too few for a random split with "
+                         f"fraction {fraction}")
+    place = np.empty(n_pairs, np.int64)  # of each pair in the random order
+    place[order] = np.arange(n_pairs)
+    place = place[pair]
+    rows = np.argsort(place, kind="stable")  # of the events, in the random order of their pairs
+    of_train, of_both = np.searchsorted(place[rows], [n_train, n_train + n_test])
+    return Split("P3", data.with_interactions(events.take(rows[:of_train])),
+                 data.with_interactions(events.take(rows[of_train:of_both])))
+
+
+def _pairs(data: Dataset) -> tuple[np.ndarray, int]:
+    """(n,) which pair of user and item each event is of, numbered as they first come; how many pairs there are."""
+    events = data.interactions
+    keys = events.users * data.n_items + events.items
+    _, first, pair = np.unique(keys, return_index=True, return_inverse=True)
+    number = np.empty(len(first), np.int64)
+    number[np.argsort(first)] = np.arange(len(first))
+    return number[pair], len(first)

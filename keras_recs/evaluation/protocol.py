@@ -15,6 +15,8 @@ import numpy as np
 from scipy import sparse
 
 from keras_recs.checks import column, whole_number
+from keras_recs.data.columns import Where, numbers
+from keras_recs.data.dataset import Dataset
 from keras_recs.data.splits import Split
 from keras_recs.evaluation import bootstrap, metrics
 from keras_recs.recommender import Recommender
@@ -91,19 +93,25 @@ def evaluate(recommender: Recommender, split: Split, *, k: int = 10) -> Evaluati
 
     P3: `predict` on every test event, clipped to the rating scale. Metrics: "rmse", "mae".
 
+    A recommender that says what it was fitted on (`seen_`, `user_ids_`, `item_ids_`, as `Recommender` does) is not
+    measured on that: where it has met a test pair that the training part does not hold, it was fitted on too much.
+    Pairs that the data repeat later are no such case under P1 and P2, where they are not relevant; under P3, the same
+    pair on both sides is an error.
+
     Args:
-        recommender: fitted; only its public verbs are used.
+        recommender: fitted on `split.train`; only its public verbs and attributes are used.
         split: as `keras_recs.data.split` makes it.
         k: length of the lists.
 
     Raises:
         NotFittedError: before `fit`.
         KeyError: the recommender does not know a user or item of the split.
-        ValueError: no user has a relevant test item; a list with a seen item or with one twice; predictions
-            that are not finite.
+        ValueError: no user has a relevant test item; the recommender was fitted on test pairs; under P3, pairs that
+            are on both sides; a list with a seen item or with one twice; predictions that are not finite.
     """
     require_split(split)
     test = split.test
+    _refuse_leaks(recommender, split)
     if split.protocol == "P3":
         events = test.interactions
         predictions = recommender.predict(test.user_ids.ids[events.users], test.item_ids.ids[events.items])
@@ -169,7 +177,7 @@ def evaluate_ratings(predictions: Any, split: Split) -> Evaluation:
     test = split.test
     test.require("ratings", by="evaluate_ratings")
     assert test.interactions.ratings is not None  # `require` has seen to it
-    predictions = column("predictions", predictions, np.float64, length=len(test))
+    predictions = column("predictions", numbers(Where("predictions"), predictions), length=len(test))
     if test.rating_scale is not None:
         predictions = predictions.clip(*test.rating_scale)
     ratings = test.interactions.ratings.astype(np.float64)
@@ -177,6 +185,52 @@ def evaluate_ratings(predictions: Any, split: Split) -> Evaluation:
     values = {"rmse": metrics.rmse(predictions, ratings), "mae": metrics.mae(predictions, ratings)}
     return Evaluation(split.protocol, values, {"rmse": errors ** 2, "mae": np.abs(errors)},
                       test.user_ids.ids[test.interactions.users])
+
+
+# --- leaks ---------------------------------------------------------------------------------------------------
+
+
+def _refuse_leaks(recommender: Any, split: Split) -> None:
+    """Raise where test pairs were learned from."""
+    test, n_items = split.test, split.test.n_items
+    tested, trained = _pairs(test), _pairs(split.train)
+    shared = np.isin(tested, trained, assume_unique=True)
+    if split.protocol == "P3" and shared.any():
+        raise ValueError(f"the split leaks: {np.count_nonzero(shared):,} of its {len(tested):,} test pairs of a user "
+                         "and an item are in its training part, too; keras_recs.data.split keeps a pair on one side")
+    users, items = np.divmod(tested[~shared], n_items)
+    met = _met(recommender, test.user_ids.ids[users], test.item_ids.ids[items])
+    if met:
+        raise ValueError(f"this {type(recommender).__name__} was fitted on {met:,} of the {len(users):,} test pairs, "
+                         "so its figures would say how well it remembers: fit on parts.train, where parts = "
+                         "split(data)")
+
+
+def _pairs(data: Dataset) -> np.ndarray:
+    """Sorted keys user * n_items + item, each once."""
+    return np.unique(data.interactions.users * data.n_items + data.interactions.items)
+
+
+def _met(recommender: Any, users: np.ndarray, items: np.ndarray) -> int:
+    """How many of these pairs of ids the recommender was fitted on; 0 where it does not say what it was fitted on."""
+    seen: Any
+    seen, user_ids, item_ids = (getattr(recommender, name, None) for name in ("seen_", "user_ids_", "item_ids_"))
+    if not sparse.issparse(seen) or user_ids is None or item_ids is None:
+        return 0
+    rows, columns = _places(np.asarray(user_ids), users), _places(np.asarray(item_ids), items)
+    known = (rows >= 0) & (columns >= 0)
+    if seen.shape != (len(user_ids), len(item_ids)) or not known.any():
+        return 0
+    return int(np.count_nonzero(sparse.csr_array(seen)[rows[known], columns[known]]))
+
+
+def _places(ids: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Where each of `wanted` is in `ids`, which need not be sorted; -1 where it is not."""
+    if len(ids) == 0 or (ids.dtype.kind == "U") != (wanted.dtype.kind == "U"):
+        return np.full(len(wanted), -1)
+    order = np.argsort(ids, kind="stable")
+    place = order[np.minimum(np.searchsorted(ids, wanted, sorter=order), len(ids) - 1)]
+    return np.where(ids[place] == wanted, place, -1)
 
 
 # --- what the ranking protocols share -----------------------------------------------------------------------
