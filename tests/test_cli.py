@@ -16,7 +16,7 @@ from keras_recs.answers.q12_item_cf import EASE
 from keras_recs.cli import cli, reasons, source
 from keras_recs.cli.screens import hits
 from keras_recs.data import Dataset, load_cinema, split
-from keras_recs.questions import QUESTIONS, Answer, question
+from keras_recs.questions import QUESTIONS, Answer, Question, question
 
 
 @pytest.fixture
@@ -318,6 +318,7 @@ def test_a_file_of_nonsense_is_one_line(run, tmp_path: Path) -> None:
 
 def test_what_an_answer_needs_is_checked_before_anything_is_loaded(run, monkeypatch) -> None:
     monkeypatch.setattr(source, "_read", lambda *a: pytest.fail("the data were loaded"))
+    monkeypatch.setattr(Question, "load", lambda *a: pytest.fail("the answer was imported"))
     code, out, err = run("run", "2", "--dataset", "ml-100k")
     assert code == 2 and "LLMInterestModel needs texts, user_texts, which ml-100k does not have" in err
 
@@ -325,8 +326,11 @@ def test_what_an_answer_needs_is_checked_before_anything_is_loaded(run, monkeypa
 def test_the_data_sets_hold_what_the_table_says() -> None:
     data = load_cinema()
     assert all(data.has(what) for what in source.HOLDS["cinema"])
-    needed = {what for q in QUESTIONS for a in q.answers for what in q.load(a).requires}
-    assert needed <= source.HOLDS["cinema"]
+    for q, answer in ((q, answer) for q in QUESTIONS for answer in q.answers):
+        requires = q.load(answer).requires
+        assert set(requires) <= source.HOLDS["cinema"]
+        assert set(source.lacking(source.Source("a file", Path("a.csv"), {}), q, answer)) == (
+            set(requires) - {"ratings", "timestamps"})
 
 
 @pytest.mark.data
