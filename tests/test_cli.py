@@ -326,7 +326,7 @@ def test_what_an_answer_needs_is_checked_before_anything_is_loaded(run, monkeypa
 def test_the_data_sets_hold_what_the_table_says() -> None:
     data = load_cinema()
     assert all(data.has(what) for what in source.HOLDS["cinema"])
-    for q, answer in ((q, answer) for q in QUESTIONS for answer in q.answers):
+    for q, answer in [(built, each) for built in QUESTIONS for each in built.answers]:
         requires = q.load(answer).requires
         assert set(requires) <= source.HOLDS["cinema"]
         assert set(source.lacking(source.Source("a file", Path("a.csv"), {}), q, answer)) == (
