@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import click
@@ -218,6 +219,19 @@ def test_each_result_is_printed_as_soon_as_it_ends(run, small_data, capsys, monk
     assert "ItemCF" in seen[0] and "ndcg@10" in seen[0] and "EASE" not in seen[0]
     assert code == 1 and err == "keras-recs: EASE(recency=10): diverged\n"  # what came before, `_fit` has taken out
     assert "ItemCF(recency=10)" in out  # what follows a failure is shown all the same
+
+
+@pytest.mark.filterwarnings("always")
+def test_a_warning_of_an_answer_is_one_line(run, small_data, monkeypatch) -> None:
+    fit = EASE._fit
+
+    def _fit(self: EASE, data: Dataset) -> None:
+        warnings.warn("the log is thin:\n  14 events a row", stacklevel=2)
+        fit(self, data)
+
+    monkeypatch.setattr(EASE, "_fit", _fit)
+    code, out, err = run("run", "12", "--answer", "EASE", "--users", "0")
+    assert code == 0 and "EASE" in out and err == "keras-recs: the log is thin: 14 events a row\n"
 
 
 def test_run_says_why_where_an_answer_explains_itself(run, small_data) -> None:
