@@ -69,6 +69,7 @@ def test_a_built_question_is_complete_in_both_languages(q: Question) -> None:
         assert text.built and text.asked and text.tested and text.sentence
         assert len(text.follow_ups) >= 4
         assert [level.level for level in text.rubric] == list(LEVELS)
+        assert not any("|" in level.text or "\n" in level.text for level in text.rubric), "it is a row of a table"
         assert len({follow_up.question for follow_up in text.follow_ups}) == len(text.follow_ups)
     assert len(english.follow_ups) == len(chinese.follow_ups), "a follow-up lacks its translation"
     assert english.sixty_seconds.count("$$") == chinese.sixty_seconds.count("$$"), "a displayed formula is missing"
