@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import click
@@ -16,7 +17,7 @@ from keras_recs.answers.q12_item_cf import EASE
 from keras_recs.cli import cli, reasons, source
 from keras_recs.cli.screens import hits
 from keras_recs.data import Dataset, load_cinema, split
-from keras_recs.questions import QUESTIONS, Answer, question
+from keras_recs.questions import QUESTIONS, Answer, Question, question
 
 
 @pytest.fixture
@@ -220,6 +221,19 @@ def test_each_result_is_printed_as_soon_as_it_ends(run, small_data, capsys, monk
     assert "ItemCF(recency=10)" in out  # what follows a failure is shown all the same
 
 
+@pytest.mark.filterwarnings("always")
+def test_a_warning_of_an_answer_is_one_line(run, small_data, monkeypatch) -> None:
+    fit = EASE._fit
+
+    def _fit(self: EASE, data: Dataset) -> None:
+        warnings.warn("the log is thin:\n  14 events a row", stacklevel=2)
+        fit(self, data)
+
+    monkeypatch.setattr(EASE, "_fit", _fit)
+    code, out, err = run("run", "12", "--answer", "EASE", "--users", "0")
+    assert code == 0 and "EASE" in out and err == "keras-recs: the log is thin: 14 events a row\n"
+
+
 def test_run_says_why_where_an_answer_explains_itself(run, small_data) -> None:
     assert "because you watched item " in run("run", "12", "--users", "1", "--answer", "EASE")[1]
     assert "watched it" in run("run", "7", "--users", "1", "--answer", "UserCF")[1]
@@ -318,6 +332,7 @@ def test_a_file_of_nonsense_is_one_line(run, tmp_path: Path) -> None:
 
 def test_what_an_answer_needs_is_checked_before_anything_is_loaded(run, monkeypatch) -> None:
     monkeypatch.setattr(source, "_read", lambda *a: pytest.fail("the data were loaded"))
+    monkeypatch.setattr(Question, "load", lambda *a: pytest.fail("the answer was imported"))
     code, out, err = run("run", "2", "--dataset", "ml-100k")
     assert code == 2 and "LLMInterestModel needs texts, user_texts, which ml-100k does not have" in err
 
@@ -325,8 +340,11 @@ def test_what_an_answer_needs_is_checked_before_anything_is_loaded(run, monkeypa
 def test_the_data_sets_hold_what_the_table_says() -> None:
     data = load_cinema()
     assert all(data.has(what) for what in source.HOLDS["cinema"])
-    needed = {what for q in QUESTIONS for a in q.answers for what in q.load(a).requires}
-    assert needed <= source.HOLDS["cinema"]
+    for q, answer in [(built, each) for built in QUESTIONS for each in built.answers]:
+        requires = q.load(answer).requires
+        assert set(requires) <= source.HOLDS["cinema"]
+        assert set(source.lacking(source.Source("a file", Path("a.csv"), {}), q, answer)) == (
+            set(requires) - {"ratings", "timestamps"})
 
 
 @pytest.mark.data

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import warnings
 from typing import NoReturn
 
 import click
@@ -55,7 +56,9 @@ def main() -> NoReturn:
     """Run the command; a wrong argument is one line on stderr and exit code 2."""
     streams.prepare()
     try:
-        code = cli.main(standalone_mode=False)
+        with warnings.catch_warnings():
+            warnings.showwarning = _warned
+            code = cli.main(standalone_mode=False)
         streams.flush()
     except click.UsageError as error:
         _end(" ".join(error.format_message().split()), 2)
@@ -70,6 +73,12 @@ def main() -> NoReturn:
         streams.abandon()
         _end(str(error), 1)
     raise SystemExit(code or 0)
+
+
+def _warned(message: Warning | str, category: type[Warning], filename: str, lineno: int, file: object = None,
+            line: str | None = None) -> None:
+    """What an answer has to say about the data, on one line; who uses a command cares for no line of code."""
+    click.echo(f"keras-recs: {' '.join(str(message).split())}", err=True)
 
 
 def _end(message: str, code: int) -> NoReturn:

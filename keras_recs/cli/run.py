@@ -53,8 +53,8 @@ def command(number: Question, dataset: str | None, file: Path | None, user: str 
     q = number
     source = source_of(dataset, file, user=user, item=item, rating=rating, time=time)
     chosen = _chosen(q, wanted)
-    unfitted = [_made(q, answer) for answer in chosen]
     _refuse(source, q, chosen)
+    unfitted = [_made(q, answer) for answer in chosen]
     data = source.load(language)
     check_split(source, q.protocol, data)
     _refuse(source, q, chosen, data)
