@@ -61,7 +61,8 @@ def wrong_eases(x: np.ndarray, reg: float) -> dict[str, np.ndarray]:
         "P was never divided by its diagonal": -p,
         "reg was left out: it goes on the diagonal of G before G is inverted": -bare / np.diag(bare),
         "reg was added after the inversion: it goes on the diagonal of G before": -bare / np.diag(bare + ridge),
-        "reg was added to every entry of G: it goes on the diagonal, reg · np.eye(n)": -everywhere / np.diag(everywhere),
+        "reg was added to every entry of G: it goes on the diagonal, reg · np.eye(n)":
+            -everywhere / np.diag(everywhere),
         "this is a regression in which each item may explain itself, its diagonal erased afterwards": p @ gram,
         "everything below the diagonal is missing: one triangle of the inverse was used, not both": np.triu(weights),
         "everything above the diagonal is missing: one triangle of the inverse was used, not both": np.tril(weights),
