@@ -77,8 +77,10 @@ def test_walks_follow_edges_only(answer: ModuleType, uneven: sparse.csr_array) -
     """A walk begins at its start, and each step goes along an edge from where the last one ended."""
     starts = np.array([0, 1, 2, 3, 5, 6] * 50)
     walks = answer.random_walks(uneven, starts, 30, np.random.default_rng(0))
-    expect.equal(walks[:, 0], starts, "the first node of a walk is its start, in the order in which starts were given")
     edge = uneven.toarray() > 0
+    expect.equal(walks[:, 0], starts, "the first node of a walk is its start, in the order in which starts were given",
+                 mistakes={"walks begin with the first step: column 0 is the start itself":
+                           walks[:, 0] if edge[starts, walks[:, 0]].all() else np.full(len(starts), -1)})
     along = edge[walks[:, :-1], walks[:, 1:]]
 
     def where(true: np.ndarray) -> float:
@@ -190,8 +192,10 @@ def test_rows_are_in_the_order_of_the_nodes(answer: ModuleType) -> None:
     near = x @ y.T  # of who can follow whom
     edges = nx.to_numpy_array(graph, nodelist=nodes) > 0
     expect.true(near[edges].min() > near[~edges].max(),
-                "with a window of 1, an edge has a larger product x · y than no edge, row by row: gensim sorts its "
-                "vocabulary by frequency, unless told not to", least_of_an_edge=near[edges].min(),
+                "with a window of 1, an edge has a larger product x · y than no edge: rows belong to their nodes "
+                "(gensim sorts its vocabulary by frequency, unless told not to), and no step of a walk is dropped "
+                "(`sample`)",
+                least_of_an_edge=near[edges].min(),
                 largest_of_no_edge=near[~edges].max())
 
 
@@ -215,8 +219,8 @@ def test_an_isolated_node_is_zero_and_changes_nothing(answer: ModuleType, uneven
                                     "score",
                  abs=0)
     without = answer.embed(uneven[others][:, others].tocsr(), **SHORT)
-    expect.equal(x[others], without.inputs, "a node without edges changes no walk, so the others' x are the same "
-                                            "without it, to the last bit", abs=0, rel=0)
+    expect.equal(x[others], without.inputs, "a node without edges changes neither a walk nor the vocabulary, so the "
+                                            "others' x are the same without it, to the last bit", abs=0, rel=0)
     expect.equal(y[others], without.outputs, "the noise is drawn from nodes that are visited, so the others' y are the "
                                              "same without node 4, to the last bit", abs=0, rel=0)
     expect.true(np.abs(y[others]).min() > 0, "training moves every number of the other nodes' y, which start from zero",
@@ -318,6 +322,8 @@ def test_the_popularity_term_is_exact(answer: ModuleType, fans: Dataset) -> None
     """What the bias gives two items differs by the exponent times the log of how much more popular one is."""
     for exponent in (0.25, 0.75):
         graph = answer.DeepWalk(4, 1, noise_exponent=exponent).fit(fans)
+        expect.true(graph.item_bias_ is not None, "there is an item bias: without it the noise is never put back",
+                    item_bias=graph.item_bias_)
         gaps = graph.item_bias_[:20] - graph.item_bias_[0]
         ratio = np.log(fans.popularity[:20] / fans.popularity[0])
         expect.equal(gaps, exponent * ratio,
@@ -390,6 +396,8 @@ def test_popularity_is_lost_in_the_product_and_found_in_the_score(answer: Module
 def test_whom_nobody_met_comes_late_and_who_met_nobody_gets_the_popular(answer: ModuleType, fans: Dataset) -> None:
     """An item without events is finite and far behind; a user without events gets no taste, only noise."""
     graph = trained_long(answer, fans, window=3, noise_exponent=0.75)
+    expect.true(graph.item_bias_ is not None, "there is an item bias: it is all that speaks for a user without events",
+                item_bias=graph.item_bias_)
     expect.true(np.isfinite(graph.item_bias_), "the bias is finite, that of item 20 too, which nobody met: the log of "
                                                "no visit at all is minus infinity, so it gets half a visit",
                 bias_of_item_20=graph.item_bias_[20])
