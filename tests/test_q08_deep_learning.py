@@ -36,8 +36,8 @@ def test_shapes(answer: ModuleType) -> None:
     expect.equal(str(out.shape), "(3, 1)", "the model gives one number for each of three pairs, in a column")
     data = checkerboard()
     recommender = answer.NeuMF(gmf_dim=4, mlp_dim=4, hidden=(8,), n_epochs=1).fit(data)
-    expect.equal(str(recommender.score([0, 1]).shape), "(2, 20)", "two users get a row each, with a score for each of "
-                                                                  "the 20 items")
+    expect.equal(str(recommender.score([0, 1]).shape), "(2, 20)", "two users get a row each, "
+                                                                  "with a score for each of the 20 items")
     expect.equal(str(recommender.predict([0, 1], [2, 3]).shape), "(2,)",
                  "`predict` takes pairs, user by item, and gives one probability a pair")
 
@@ -48,15 +48,15 @@ def test_two_named_inputs_one_probability(answer: ModuleType) -> None:
     model = build(answer)
     named = ", ".join(sorted(model.input)) if isinstance(model.input, dict) else "inputs without names"
     expect.equal(named, "item_id, user_id",
-                 "the inputs go by the names user_id and item_id, so that nobody can hand them over the wrong way "
-                 "round")
+                 "the inputs go by the names user_id and item_id, so that nobody can "
+                 "hand them over the wrong way round")
     out = model.predict(pairs([0, 3, 11, 3], [8, 0, 2, 5]), verbose=0)
     expect.equal(str(out.shape), "(4, 1)", "four pairs give four rows of one number each")
     expect.true(not np.isin(out, [0.0, 0.5, 1.0]).any(),
                 "a probability is given as it is: rounded, hundreds of items would tie at 1, in no order", output=out)
     expect.true((out > 0) & (out < 1),
-                "a probability lies between 0 and 1: a sigmoid at the end sees to that, a bare logit does "
-                "not", output=out)
+                "a probability lies between 0 and 1: a sigmoid at the end sees "
+                "to that, a bare logit does not", output=out)
     expect.equal(len(np.unique(out)), 4, "four different pairs get four different probabilities, even before training: "
                                          "the output depends on both ids",
                  mistakes={"all pairs get the same: is either id looked up at all?": 1})
@@ -116,8 +116,8 @@ def test_fit_takes_two_inputs_and_one_label(answer: ModuleType) -> None:
                 "branch is missing, or the optimizer is not Adam at the learning_rate given",
                 first=history[0], last=history[-1])
     expect.equal(model.predict(pairs(users, items), verbose=0).round(), labels,
-                 "16 pairs can be learned by heart: each user's probability is above a half for the one item of their "
-                 "own")
+                 "16 pairs can be learned by heart: each user's probability is above a half "
+                 "for the one item of their own")
 
 
 @pytest.mark.needs("NeuMF.build")
@@ -193,13 +193,13 @@ def test_an_epoch_is_every_positive_once_and_fresh_negatives(answer: ModuleType)
         inputs, labels = next(epochs)
         users, items = inputs["user_id"], inputs["item_id"]
         expect.equal(str(labels.shape), f"({4 * n}, 1)",
-                     f"an epoch has a label for each of {n} positives and 3 negatives for each, in a column like the "
-                     "model's output", mistakes={
+                     f"an epoch has a label for each of {n} positives and 3 negatives for "
+                     "each, in a column like the model's output", mistakes={
             "there are no negatives": f"({n}, 1)", "labels are not in a column": f"({4 * n},)",
             "one negative comes with each positive, not n_negatives": f"({2 * n}, 1)"})
         expect.equal(labels[:, 0], seen[users, items],
-                     "the label is 1 where the user met the item and 0 where not: negatives are items that the user "
-                     "never met", mistakes={
+                     "the label is 1 where the user met the item and 0 where not: "
+                     "negatives are items that the user never met", mistakes={
             "labels are upside down: a pair from the data is a 1": 1 - seen[users, items],
             "all labels are 1: the constant 1 would be a perfect model": np.ones(len(labels))})
         positive = labels[:, 0] == 1
@@ -207,11 +207,11 @@ def test_an_epoch_is_every_positive_once_and_fresh_negatives(answer: ModuleType)
                      sorted(zip(*np.nonzero(seen), strict=True)),
                      "every positive comes exactly once in an epoch: no event counts twice, and none is left out")
         expect.equal(np.bincount(users[~positive], minlength=20), 3 * seen.sum(axis=1),
-                     "each positive brings 3 negatives of the same user: who met more is asked more, in the same "
-                     "proportion")
+                     "each positive brings 3 negatives of the same user: who met more "
+                     "is asked more, in the same proportion")
         expect.true(not (np.diff(labels[:, 0]) <= 0).all(),
-                    "examples come in random order: positives first and negatives after would make batches of one "
-                    "label",
+                    "examples come in random order: positives first and negatives after "
+                    "would make batches of one label",
                     labels=labels[:, 0])
         drawn.append(sorted(zip(users[~positive].tolist(), items[~positive].tolist(), strict=True)))
     expect.true(drawn[0] != drawn[1], "the second epoch has other negatives than the first: the model would learn a "
@@ -270,8 +270,8 @@ def test_scores_are_the_logits_of_the_predictions(answer: ModuleType) -> None:
     expect.true((probability > 0) & (probability < 1), "`predict` gives probabilities, which lie between 0 and 1",
                 predicted=probability)
     expect.equal(recommender.score([3])[0], np.log(probability / (1 - probability)),
-                 "items are ranked by log(p / (1 - p)), the output of the layer `logit`: probabilities tie at 1 in "
-                 "float32",
+                 "items are ranked by log(p / (1 - p)), the output of the layer `logit`: "
+                 "probabilities tie at 1 in float32",
                  abs=1e-3, mistakes={"items are ranked by the probability itself": probability})
 
 
@@ -318,6 +318,6 @@ def test_movielens_bar(answer: ModuleType, ml100k: Dataset) -> None:
                                            ("learning_rate", -0.1), ("seed", -1)])
 def test_hyperparameters_have_limits(answer: ModuleType, name: str, bad: float) -> None:
     """A share outside its range, a negative price, rate or seed is refused by its name."""
-    with expect.error(ValueError, name, f"{name}={bad:g} makes no sense, and is refused by its name before a fit is "
-                                        "wasted on it"):
+    with expect.error(ValueError, name, f"{name}={bad:g} makes no sense, and is refused by "
+                                        "its name before a fit is wasted on it"):
         answer.NeuMF(**{name: bad})

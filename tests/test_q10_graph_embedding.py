@@ -107,8 +107,8 @@ def test_every_neighbour_is_equally_likely(answer: ModuleType, uneven: sparse.cs
                                          "come back there is no random walk", steps_from_it=counts.sum())
         expect.equal(np.count_nonzero(counts), len(neighbours), f"from node {node} each of its {len(neighbours)} "
                                                                 "neighbours is reached", mistakes={
-            "one neighbour is never drawn: a number in [0, 1) times the degree, rounded down, is 0 … degree - 1 "
-            "already":
+            "one neighbour is never drawn: a number in [0, 1) times the degree, "
+            "rounded down, is 0 … degree - 1 already":
                 len(neighbours) - 1})
         expect.true(stats.chisquare(counts).pvalue > 1e-3,
                     f"from node {node} all neighbours are equally likely, whatever their own degree: popular ones are "
@@ -193,8 +193,8 @@ def test_rows_are_in_the_order_of_the_nodes(answer: ModuleType) -> None:
     edges = nx.to_numpy_array(graph, nodelist=nodes) > 0
     expect.true(near[edges].min() > near[~edges].max(),
                 "with a window of 1, an edge has a larger product x · y than no edge: rows belong to their nodes "
-                "(gensim sorts its vocabulary by frequency, unless told not to), and no step of a walk is dropped "
-                "(`sample`)",
+                "(gensim sorts its vocabulary by frequency, unless told not to), and no "
+                "step of a walk is dropped (`sample`)",
                 least_of_an_edge=near[edges].min(),
                 largest_of_no_edge=near[~edges].max())
 
@@ -215,8 +215,8 @@ def test_an_isolated_node_is_zero_and_changes_nothing(answer: ModuleType, uneven
     others = np.arange(7) != 4
     expect.equal(x[4], np.zeros(8), "node 4 is on no walk, so nothing is known of it: its x is zero, not the random "
                                     "vector that training starts from", abs=0)
-    expect.equal(y[4], np.zeros(8), "node 4 stands around no other node: its y is zero, so that it adds nothing to a "
-                                    "score",
+    expect.equal(y[4], np.zeros(8), "node 4 stands around no other node: its y is zero, so "
+                                    "that it adds nothing to a score",
                  abs=0)
     without = answer.embed(uneven[others][:, others].tocsr(), **SHORT)
     expect.equal(x[others], without.inputs, "a node without edges changes neither a walk nor the vocabulary, so the "
@@ -232,8 +232,8 @@ def test_the_same_seed_gives_the_same_vectors(answer: ModuleType, uneven: sparse
     """One worker and one seed: the same vectors to the last bit; another seed gives others."""
     first, again, other = (answer.embed(uneven, **SHORT, seed=seed) for seed in (5, 5, 6))
     expect.equal(again.inputs, first.inputs, "seed 5 gives the same x twice: walks and training draw from the seed, "
-                                             "and with one worker no race decides whose update comes "
-                                             "first", abs=0, rel=0)
+                                             "and with one worker no race "
+                                             "decides whose update comes first", abs=0, rel=0)
     expect.equal(again.outputs, first.outputs, "seed 5 gives the same y twice, too", abs=0, rel=0)
     expect.true(not np.allclose(first.inputs, other.inputs), "seed 6 gives other vectors than seed 5: a seed that "
                                                              "changes nothing is not used")
@@ -311,8 +311,8 @@ def test_the_popularity_term_is_worked_out_by_hand(answer: ModuleType) -> None:
                 np.log(2 * (np.array([4, 1, 1]) / 6) ** exponent)})
     loner = answer.log_noise(np.array([4, 1, 1, 0]), 2, 0.5)
     expect.equal(loner, np.log([1, 0.5, 0.5, 0.5 / 6]),
-                 "a node without edges gets the log of half a visit among all 6, and takes no part in the "
-                 "noise", abs=1e-6,
+                 "a node without edges gets the log of half a visit among all 6, "
+                 "and takes no part in the noise", abs=1e-6,
                  mistakes={"the log of no visit at all is minus infinity": np.r_[np.log([1, 0.5, 0.5]), -np.inf],
                            "k times half a visit: no noise was drawn for it": np.log([1, 0.5, 0.5, 1 / 6])})
 
@@ -344,8 +344,8 @@ def test_scores_are_input_times_output_plus_noise(answer: ModuleType, fans: Data
     conditional = answer.DeepWalk(6, seed=2, **settings).fit(fans)
     products = x[:31] @ y[31:].T
     expect.equal(conditional.score(users), products + noise[31:],
-                 "a score is x of the user times y of the item, as in training, plus the noise that the product lacks: "
-                 "log P(i | u)", abs=1e-5, mistakes={
+                 "a score is x of the user times y of the item, as in training, plus the "
+                 "noise that the product lacks: log P(i | u)", abs=1e-5, mistakes={
         "the noise was not put back: the product alone marks popular items down": products,
         "the noise was taken away once more": products - noise[31:],
         "x of the item was taken: skip-gram multiplies x of one node by y of the other": x[:31] @ x[31:].T + noise[31:],
@@ -406,8 +406,8 @@ def test_whom_nobody_met_comes_late_and_who_met_nobody_gets_the_popular(answer: 
     scores = graph.score(np.arange(31))
     expect.true(np.isfinite(scores), "every score is finite, or sorting puts it anywhere", scores=scores)
     behind = (scores[:30, :20] > scores[:30, [20]]).mean()
-    expect.true(behind > 0.95, "item 20, which nobody met, is behind nearly all others for nearly all users: nothing "
-                               "speaks for it", share_of_items_before_it=behind)
+    expect.true(behind > 0.95, "item 20, which nobody met, is behind nearly all others for "
+                               "nearly all users: nothing speaks for it", share_of_items_before_it=behind)
     expect.equal(scores[30], graph.item_bias_, "user 30 met nothing and has a vector of zeros, so the bias alone "
                                                "ranks: no taste is made up")
     expect.equal(np.argmax(scores[30]), np.argmax(fans.popularity), "who met nothing gets the most popular item first, "
@@ -428,6 +428,6 @@ def test_movielens_bar(answer: ModuleType, ml100k: Dataset) -> None:
                 ndcg_at_10=reached, at_least=0.18)
     x, _ = answer.embed(bipartite(parts.train), dim=64)
     dot = evaluate_scores(x[:ml100k.n_users] @ x[ml100k.n_users:].T, parts).metrics["ndcg@10"]
-    expect.true(dot < 0.1189, "the nearness of two words stays below popularity: it does not know how likely an item "
-                              "is",
+    expect.true(dot < 0.1189, "the nearness of two words stays below popularity: it does "
+                              "not know how likely an item is",
                 ndcg_at_10=dot, popularity=0.1189)

@@ -53,8 +53,8 @@ def wrong_solutions(r: np.ndarray, y: np.ndarray, alpha: float, reg: np.ndarray)
                 ("the right side has alpha r: a target of 1 comes with its confidence, 1 + alpha r",
                  left, y.T @ (alpha * row)),
                 ("the right side has no alpha: Yᵀ C t is weighed by the confidence, too", left, y.T @ met),
-                ("r is the target here: the target is 1, r only says how sure we "
-                 "are", left, y.T @ ((1 + alpha * row) * row)),
+                ("r is the target here: the target is "
+                 "1, r only says how sure we are", left, y.T @ ((1 + alpha * row) * row)),
                 ("what was met counts once too often on the left: YᵀY holds its 1 already, add alpha r",
                  left + weighted(met), right),
                 ("alpha is missing on the left: what was met weighs more there as well", weighted(np.ones(len(row)))
@@ -83,8 +83,9 @@ def tastes() -> tuple[Dataset, np.ndarray, np.ndarray]:
     return from_matrix((events & ~hidden).astype(float)), users, items
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def bpr(answer: ModuleType, tastes: tuple) -> Any:
+    """Fitted anew for each test, so that each calls what it needs."""
     return answer.BPR(n_factors=8, n_epochs=15, batch_size=512, reg=1e-5).fit(tastes[0])
 
 
@@ -97,8 +98,8 @@ def test_shapes(answer: ModuleType, tastes: tuple) -> None:
     expect.equal(str(als.user_factors_.shape), "(200, 5)", "each of 200 users has a vector of 5 numbers, a row")
     expect.equal(str(als.item_factors_.shape), "(60, 5)", "each of 60 items has a vector of 5 numbers, a row")
     expect.equal(str(als.score([0, 1]).shape), "(2, 60)", "two users get a row each, with a score for each of 60 items")
-    expect.equal(str(als.fold_in([3, 4]).shape), "(5,)", "somebody who is folded in gets one vector: the only row of a "
-                                                         "half step", mistakes={
+    expect.equal(str(als.fold_in([3, 4]).shape), "(5,)", "somebody who is folded in gets one "
+                                                         "vector: the only row of a half step", mistakes={
         "the row is still a table of one row: take [0]": "(1, 5)"})
     model = answer.BPR(n_factors=4).build(10, 20)
     users = np.array([3, 4], np.int32)
@@ -141,7 +142,9 @@ def test_the_objective_counts_every_pair(answer: ModuleType, alpha: float) -> No
 def test_the_penalty_follows_the_confidence(answer: ModuleType) -> None:
     """The price of a row is reg times its mean confidence to the power given."""
     r = sparse.csr_array(np.array([[1, 1, 0, 0], [3, 0, 0, 5], [0, 0, 0, 0]], np.float32))
-    expect.equal(answer.penalties(r, 2.0, 10.0, 0.0), [10, 10, 10], "with exponent 0 every row has the same λ, reg")
+    expect.equal(answer.penalties(r, 2.0, 10.0, 0.0), [10, 10, 10], "each row of r has one λ, "
+                                                                    "and with exponent 0 they are all reg", mistakes={
+        "the mean confidence counts although its exponent is 0": [20, 50, 10]})
     expect.equal(answer.penalties(r, 2.0, 10.0, 1.0), [20, 50, 10],
                  "with exponent 1, λ is reg times the mean confidence, which is 2, 5 and 1 over all four columns, "
                  "those not met included: 1 + 2 · 2 / 4 = 2", mistakes={
@@ -186,18 +189,33 @@ def test_conjugate_gradients_solve_many_systems_at_once(answer: ModuleType) -> N
     extra[:, 3:] = 0  # places that only fill up
     systems = [np.diag(d) + z.T @ (e[:, None] * z) for d, z, e in zip(diagonal, met, extra, strict=True)]
     expected = np.array([np.linalg.solve(a, t) for a, t in zip(systems, target, strict=True)])
+
+    def as_one_system(divide: bool) -> np.ndarray:
+        """With one step length for all rows, not one for each."""
+        found, d = x.copy(), diagonal if divide else np.ones_like(diagonal)
+        residual = target - np.einsum("rfg,rg->rf", systems, found)
+        direction = residual / d
+        for _ in range(4):
+            image, size = np.einsum("rfg,rg->rf", systems, direction), (residual * residual / d).sum()
+            found += size / (direction * image).sum() * direction
+            residual = residual - size / (direction * image).sum() * image
+            direction = residual / d + (residual * residual / d).sum() / size * direction
+        return found
+
     found = answer.conjugate_gradients(x.copy(), met, extra, target, diagonal, 4)
     expect.equal(found, expected, "four steps solve four unknowns, for all rows at once and from any start: conjugate "
                                   "directions never undo each other", abs=1e-4, mistakes={
-        "nothing moved from the start": x, "only the diagonal was solved for: Zᵀ diag(extra) Z is missing in the "
-                                           "product":
+        "all rows share one step length: sum within each row, (n_rows, 1), not over everything": as_one_system(True),
+        "all rows share one step length, and the residual is not divided by the diagonal": as_one_system(False),
+        "nothing moved from the start": x, "only the diagonal was solved for: Zᵀ "
+                                           "diag(extra) Z is missing in the product":
             target / diagonal,
         "the start is left out: the residual is target minus the matrix times x": expected + x,
         "extra has no effect: weigh what was met": np.array([
             np.linalg.solve(np.diag(d) + z.T @ z, t) for d, z, t in zip(diagonal, met, target, strict=True)])})
     there = answer.conjugate_gradients(expected.copy(), met, extra, target, diagonal, 4)
-    expect.equal(there, expected, "who starts at the solution stays there: a step of 0 / 0 must not become "
-                                  "NaN", abs=1e-4,
+    expect.equal(there, expected, "who starts at the solution stays there: a step "
+                                  "of 0 / 0 must not become NaN", abs=1e-4,
                  mistakes={"0 / 0 is NaN: divide by at least the smallest positive number": np.full((6, 4), np.nan)})
 
 
@@ -214,8 +232,8 @@ def test_a_half_step_solves_the_normal_equations(answer: ModuleType, alpha: floa
                      f"after 40 steps the {who} are where J is least: (Yᵀ C Y + λ I) x = Yᵀ C t, row by row, with C = "
                      "1 + alpha r and t = 1 where something was met", abs=2e-4,
                      mistakes=wrong_solutions(rows.toarray(), other, alpha, reg))
-        expect.true(np.abs(found).max() > 0.1, f"the {who}' vectors are not zero: zeros predict that nobody likes "
-                                               "anything",
+        expect.true(np.abs(found).max() > 0.1, f"the {who}' vectors are not zero: zeros "
+                                               "predict that nobody likes anything",
                     largest=np.abs(found).max())
 
 
@@ -233,10 +251,10 @@ def test_every_half_step_lowers_the_objective(answer: ModuleType, alpha: float) 
             y = answer.half_step(y, x, r.T.tocsr(), alpha, y_reg, 3)
         values.append(answer.objective(x, y, r, alpha, x_reg, y_reg))
     expect.true(np.diff(values) < 1e-3, "J never rises: each half step minimises it over one side. If it rises, the "
-                                        "step has the wrong sign, or the half step solves another problem than "
-                                        "J", values=values)
-    expect.true(values[-1] < 0.5 * values[0], "six rounds bring J below half of what random factors have: both sides "
-                                              "learn",
+                                        "step has the wrong sign, or the half step "
+                                        "solves another problem than J", values=values)
+    expect.true(values[-1] < 0.5 * values[0], "six rounds bring J below half of what random "
+                                              "factors have: both sides learn",
                 first=values[0], last=values[-1])
 
 
@@ -325,8 +343,8 @@ def test_confidence_may_count_events(answer: ModuleType) -> None:
                 "with confidence=\"counts\" an item met 21 times comes much nearer to 1: r is how often",
                 score_by_counts=counts, score_by_binary=binary)
     with expect.error(ValueError, "confidence='ratings' needs values above 0, got -1",
-                      "a confidence below 0 would make J worth lowering without end: a rating of -1 is refused, with "
-                      "its value"):
+                      "a confidence below 0 would make J worth lowering without end: a "
+                      "rating of -1 is refused, with its value"):
         answer.ImplicitALS(confidence="ratings").fit(Dataset.from_arrays([0, 1], [0, 1], [3.0, -1.0]))
 
 
@@ -334,8 +352,8 @@ def test_confidence_may_count_events(answer: ModuleType) -> None:
 def test_who_met_nothing_has_no_taste(answer: ModuleType) -> None:
     """A user without events and an item without an audience get factors of exactly zero."""
     als = answer.ImplicitALS(n_factors=3, reg=0.5).fit(from_matrix(small()[0].toarray()))
-    expect.equal(als.user_factors_[4], np.zeros(3), "user 4 met nothing, so the right side of the equations is 0, and "
-                                                    "the vector too", abs=0)
+    expect.equal(als.user_factors_[4], np.zeros(3), "user 4 met nothing, so the right side "
+                                                    "of the equations is 0, and the vector too", abs=0)
     expect.true(np.abs(als.item_factors_[5]).max() < 1e-6, "nobody met item 5, so its vector is zero once it has been "
                                                            "solved for; a random one was "
                                                            "never", item_5=als.item_factors_[5])
@@ -413,8 +431,8 @@ def test_the_pairwise_loss_is_worked_out_by_hand(answer: ModuleType) -> None:
         "each item is judged by itself: that is cross-entropy, and the loss here is of differences":
             (np.logaddexp(0, scores[:, 1:]) + np.logaddexp(0, -scores[:, :1])).mean(axis=1),
         "the losses of the negatives were summed, not averaged": [2 * first, 2 * log2, 0, 1000],
-        "the logarithm is missing: a sigmoid is flat where the order is worst, and teaches nothing "
-        "there": [0.5, 0.5, 0, 1]})
+        "the logarithm is missing: a sigmoid is flat where the order is "
+        "worst, and teaches nothing there": [0.5, 0.5, 0, 1]})
     expect.equal(answer.bpr_loss(labels, scores + 7), found, "adding 7 to all scores of a row changes no ranking, and "
                                                              "so not the loss: only differences count", abs=1e-4)
     moved = np.array(answer.bpr_loss(labels[:, [1, 0, 2]], scores[:, [1, 0, 2]]))
@@ -442,15 +460,16 @@ def test_the_gradient_is_worked_out_by_hand(answer: ModuleType) -> None:
     p, qi, qj = tables["user"].numpy()[user], tables["item"].numpy()[i], tables["item"].numpy()[j]
     difference = p @ (qi - qj) + (i - j) / 5
     gap = np.array(scores)[0, 0] - np.array(scores)[0, 1]
-    expect.equal(gap, difference, "two items of a user differ by p · (q_i - q_j) + b_i - b_j: a score is affinity plus "
-                                  "popularity", abs=1e-5, mistakes={
-        "the item bias is missing": p @ (qi - qj), "only the item bias is there: everybody gets the same "
-                                                   "list": (i - j) / 5,
+    expect.equal(gap, difference, "two items of a user differ by p · (q_i - q_j) + b_i - b_j: "
+                                  "a score is affinity plus popularity", abs=1e-5, mistakes={
+        "the item bias is missing": p @ (qi - qj), "only the item bias is "
+                                                   "there: everybody gets the same list": (i - j) / 5,
         "the bias is subtracted": p @ (qi - qj) - (i - j) / 5, "the items have changed places": -difference})
     miss = 1 / (1 + np.exp(difference))  # 1 - σ(difference)
     expect.equal(slopes["user"][user], -miss * (qi - qj),
-                 "the user is moved towards q_i and away from q_j, by 1 - σ of their difference: the more, the worse "
-                 "the order", abs=1e-5, mistakes={
+                 "the user is moved towards q_i and away from q_j, by 1 - σ of their "
+                 "difference: the more, the worse the order", abs=1e-5, mistakes={
+        "the loss is upside down: it falls as the positive sinks below the negative": (1 - miss) * (qi - qj),
         "the sign is wrong: the slope points the other way": miss * (qi - qj),
         "the weight is σ, not 1 - σ: what is right already would teach most": -(1 - miss) * (qi - qj)})
     expect.equal(slopes["item"][i], -miss * p, "the item that was met is moved towards its user", abs=1e-5, mistakes={
@@ -486,8 +505,8 @@ def test_served_scores_are_the_models(answer: ModuleType, bpr: Any) -> None:
     expect.equal(bpr.score([0, 1, 2]), expected, "what is served is what was trained: vectors and item bias together",
                  abs=1e-4, mistakes={
         "the item bias was learned and left out": bpr.user_factors_[:3] @ bpr.item_factors_.T})
-    expect.true(np.ptp(expected.mean(axis=0)) > 1, "popular items score higher with everybody: that is what the bias "
-                                                   "is for",
+    expect.true(np.ptp(expected.mean(axis=0)) > 1, "popular items score higher with "
+                                                   "everybody: that is what the bias is for",
                 spread_of_the_items_means=np.ptp(expected.mean(axis=0)))
 
 
@@ -532,8 +551,8 @@ def test_a_user_without_events_is_served_by_popularity(answer: ModuleType) -> No
     expect.equal(scores, recommender.item_bias_, "who met nothing is ranked by the item bias alone: a vector that was "
                                                  "never moved is random, and nobody's taste", abs=1e-6)
     correlation = np.corrcoef(scores, audience)[0, 1]
-    expect.true(correlation > 0.9, "the item bias has learned popularity: each event raises it, each sampled negative "
-                                   "lowers it", correlation=correlation)
+    expect.true(correlation > 0.9, "the item bias has learned popularity: each event raises "
+                                   "it, each sampled negative lowers it", correlation=correlation)
 
 
 @pytest.mark.data

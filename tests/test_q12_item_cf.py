@@ -132,8 +132,8 @@ def test_conditional_probability_is_worked_out_by_hand(answer: ModuleType, penal
                  "the way back, from item 1 to item 0, is another share: of the 2 users of item 1, both met item 0, "
                  f"whose 3 users count to the power of {penalty:g}", mistakes={
         "the way back equals the way there, but a conditional probability is not symmetric": 2 / (3 * 2 ** penalty)})
-    expect.equal(weights[3].max(), 0, "the only user of item 3 met nothing else, so it speaks for no other item, nor "
-                                      "for itself")
+    expect.equal(weights[3].max(), 0, "the only user of item 3 met nothing else, so it "
+                                      "speaks for no other item, nor for itself")
 
 
 @pytest.mark.needs("ItemCF._similarity")
@@ -150,8 +150,8 @@ def test_cosines_equal_scipys(answer: ModuleType, crowd: Dataset) -> None:
     centred = np.where(rated, ratings - means[:, None], 0)
     item_means = ratings.sum(0) / rated.sum(0)
     expect.equal(dense(answer.ItemCF("adjusted_cosine").fit(crowd).weights_), cosines(centred),
-                 "the adjusted cosine is the cosine of what each rating is above its user's mean: a generous user's 3 "
-                 "is no praise", abs=1e-5, mistakes={
+                 "the adjusted cosine is the cosine of what each rating is above its user's "
+                 "mean: a generous user's 3 is no praise", abs=1e-5, mistakes={
         "the user's mean was not subtracted": cosines(ratings),
         "what nobody rated was centred too, as if it were a rating of 0": cosines(ratings - means[:, None]),
         "the item's mean was subtracted, not the user's": cosines(np.where(rated, ratings - item_means, 0)),
