@@ -386,6 +386,38 @@ def test_an_impossible_regulariser_is_an_error(answer: ModuleType) -> None:
 # --- both --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.needs("_HistoryTimesWeights.explain")
+def test_an_explanation_is_worked_out_by_hand(answer: ModuleType) -> None:
+    """With W given: the parts that Ann's two films have in the score of a third, by their ids, largest first."""
+    data = Dataset.from_arrays(["ann", "ann", "bob"], ["dune", "alien", "heat"])
+    w = np.array([[0.0, 0.9, 0.2],  # alien, dune, heat, in the order of the ids
+                  [0.9, 0.0, 0.7],
+                  [0.5, 0.0, 0.0]], np.float32)
+    for given, kind in ((w, "a dense"), (sparse.csr_array(w), "a sparse")):
+        class ByHand(answer._HistoryTimesWeights):
+            recency = None
+
+            def _fit(self, data: Dataset) -> None:
+                self.weights_ = given  # noqa: B023 (called before the next turn)
+                self._remember(data)
+
+        by_hand = ByHand().fit(data)
+        parts = by_hand.explain("ann", "heat")
+        expect.equal([item for item, _ in parts], ["dune", "alien"],
+                     f"with {kind} W, the items of the history come by their ids, the one with the largest part first",
+                     mistakes={"the smallest part comes first: sort the negated parts": ["alien", "dune"],
+                               "these are indices: an item is named by its id": [1, 0]})
+        expect.equal([part for _, part in parts], [0.7, 0.2],
+                     f"with {kind} W, the part of item i in the score of \"heat\" is history[u, i] · W[i, heat], and "
+                     "Ann's history holds ones", mistakes={"W is read from \"heat\" to the "
+                                                     "history: W[i, heat] is what i says for it": [0.5, 0.0]})
+        none = by_hand.explain("bob", "dune")
+        expect.equal([item for item, _ in none], ["heat"],
+                     f"with {kind} W, Bob's only film is named though it says nothing for \"dune\": its part is 0",
+                     mistakes={"items whose part is 0 are left out": []})
+        expect.equal([part for _, part in none], [0.0], f"with {kind} W, what is not stored in it is a part of 0")
+
+
 @pytest.mark.needs("_HistoryTimesWeights.explain", "ItemCF._similarity", "EASE._fit")
 @pytest.mark.parametrize("recency", [None, 3.0])
 def test_explanations_sum_to_the_score(answer: ModuleType, crowd: Dataset, recency: float | None) -> None:
