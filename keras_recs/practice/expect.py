@@ -48,6 +48,8 @@ def equal(yours: Any, expected: Any, why: str, *, abs: float = 1e-12, rel: float
     the votes were never divided
     """
     mine, wanted = _plain(yours), _plain(expected)
+    if yours is None and expected is not None:
+        raise Unmet(why, "None", short(wanted), "nothing came back: is there a return?")
     if mine.shape != wanted.shape:
         raise Unmet(why, f"has shape {mine.shape}", f"{wanted.shape}", _shape_mistake(mine.shape, wanted.shape))
     apart = ~_close(mine, wanted, abs, rel)
