@@ -344,7 +344,8 @@ def test_explanations_sum_to_the_score(answer: ModuleType, crowd: Dataset) -> No
                                    "": near.sum()})
             expect.equal(values, sorted(values, reverse=True), "the neighbour with the largest part is named first",
                          mistakes={"the smallest part stands first": sorted(values)})
-            expect.true(min(values, default=np.inf) > 0, "who did not meet the item says nothing and is not named", parts=values)
+            expect.true(min(values, default=np.inf) > 0, "who did not meet the item says nothing and is not named",
+                        parts=values)
             expect.equal(sorted(v for v, _ in parts), np.flatnonzero((near > 0) & (met > 0)), "named, by id, are just "
                          "the neighbours who met the item",
                          mistakes={"all neighbours are named": np.flatnonzero(near > 0)})
