@@ -330,14 +330,15 @@ def test_explanations_sum_to_the_score(answer: ModuleType, crowd: Dataset) -> No
     """Every neighbour who met the item has its part, largest first; the others are not named."""
     for settings in ({"similarity": "jaccard", "neighbours": 10}, {"neighbours": 10, "recency": 3.0}):
         cf = answer.UserCF(**settings).fit(crowd)
+        histories = (recency_weighted(crowd, 3.0) if "recency" in settings else crowd.matrix()).toarray()
         for user, item in ((4, 2), (17, 0), (30, 11)):
             parts = cf.explain(user, item)
             values = [part for _, part in parts]
             near, met = cf.neighbours_.toarray()[user], crowd.matrix().toarray()[:, item]
             expect.equal(sum(values), cf.predict([user], [item])[0], "an explanation accounts for all of the score: "
                          "the parts are what its sum adds up", abs=1e-5,
-                         mistakes={"the parts are right, and the score is not: row u of neighbours_ times history_":
-                                       (cf.neighbours_[[user]] @ cf.history_[:, [item]]).toarray()[0, 0],
+                         mistakes={"the parts are right, and the score is not: row u of neighbours_ times histories":
+                                       near @ histories[:, item],
                                    "these are the similarities: a part is similarity times history, which fades":
                                        near[met > 0].sum(),
                                    "all neighbours are named: those who did not meet the item have no part "
@@ -370,7 +371,7 @@ def test_recency_weighs_who_asks_and_the_votes(answer: ModuleType, crowd: Datase
     cf = answer.UserCF(neighbours=40, significance=1, recency=3.0).fit(crowd)
     expect.equal(cf.score(crowd.user_ids.ids), expected @ recent, "what the neighbours watched last counts most: votes "
                  "fade with age as well", abs=1e-4,
-                 mistakes={"old and new votes count alike: the score takes history_, which fades": expected @ whole})
+                 mistakes={"old and new votes count alike: the score takes the histories that fade": expected @ whole})
 
 
 @pytest.mark.needs("similarity_of", "Pairs.sums", "UserCF._similarity", "UserCF._score")
