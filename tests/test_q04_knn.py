@@ -155,8 +155,8 @@ def test_pearson_looks_only_at_what_both_rated(answer: ModuleType) -> None:
                                [(1, S01), (3, S03)],
                            "the length of the neighbour runs over all of the neighbour's films":
                                [(1, 4 / (8 * 10) ** 0.5), (3, 4 / (4 * 6) ** 0.5)],
-                           "both lengths are of the user who asks: one of them is the neighbour's "
-                           "": [(1, 0.5), (3, 1.0)]})
+                           "both lengths are of the user who asks: one of them is the "
+                           "neighbour's ": [(1, 0.5), (3, 1.0)]})
     uneven = from_matrix([[5, 4, 1, 2, 0, 0], [5, 1, 3, 0, 5, 1]])  # deviations (2, 1, -2, -1), (2, -2, 0, ·, 2, -2)
     near = answer.UserKNN(similarity="pearson", **PLAIN).fit(uneven).neighbours(0)
     expect.equal(near, [(1, (2 * 2 - 1 * 2) / (3 * np.sqrt(8)))], "both lengths run over the three films in common: "
@@ -190,9 +190,8 @@ def test_it_equals_the_definition_in_loops(answer: ModuleType, ratings: np.ndarr
                  "shrinkage is left out": loops(k, 0, damping),
                  "damping is left out": loops(k, shrinkage, 0),
                  "all raters vote, not the k nearest": loops(50, shrinkage, damping)}
-    expect.equal(predicted, expected.ravel(), f"a loop over users and items gives these, by {similarity} "
-                 f"with {centring!r} centring, k = {k}, of equals the lower ids, shrinkage {shrinkage}, damping "
-                 f"{damping}",
+    expect.equal(predicted, expected.ravel(), f"a loop over users and items gives these, by {similarity} with "
+                 f"{centring!r} centring, k = {k}, of equals the lower ids, shrinkage {shrinkage}, damping {damping}",
                  abs=1e-4, mistakes={sentence: value.ravel() for sentence, value in wrong.items()})
     expect.equal(knn.score(np.arange(50)), expected, "score() is that of predict(), for every item at once", abs=1e-4,
                  mistakes={"nobody votes in score(): these are the expectations alone": base})
@@ -341,8 +340,8 @@ def test_who_rates_everything_alike_is_like_nobody(answer: ModuleType) -> None:
     for similarity in ("cosine", "pearson"):
         knn = answer.UserKNN(similarity=similarity, **PLAIN).fit(flat)
         with np.errstate(invalid="ignore"):
-            expect.equal(len(knn.neighbours(0)), 0, f"user 0 rates everything alike and has no deviations: "
-                         f"by {similarity} like nobody, with 0 and not 0 / 0")
+            expect.equal(len(knn.neighbours(0)), 0, "user 0 rates everything alike and has no deviations: by "
+                         f"{similarity} like nobody, with 0 and not 0 / 0")
             expect.equal(knn.predict([0], [3])[0], 1, f"nobody is like user 0 by {similarity}, so the user's mean, 1, "
                          "is predicted", abs=1e-6, mistakes={"0 was divided by 0": np.nan})
 

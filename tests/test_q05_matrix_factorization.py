@@ -44,8 +44,8 @@ def wrong_slopes(theta: Any, users: np.ndarray, items: np.ndarray, errors: np.nd
         price = reg * values * (count if values.ndim == 1 else count[:, None])
         wrong[part] = {
             "the gradient is right, and the loss is not: it is the loss that this is compared with": price - pulled,
-            "of rows that occur several times only the last occurrence counts: g[rows] += … does not add up, "
-            "np.add.at or a sparse product does": last,
+            "of rows that occur several times only the last occurrence counts: g[rows] += … does not add up, np.add.at "
+            "or a sparse product does": last,
             "the errors have the wrong sign: the derivative of ½ (r - r̂)² carries -(r - r̂)": price + pulled,
             "this is the way downhill: the gradient points up, and descend subtracts it": pulled - price,
             "the penalty is missing: its derivative is reg times the parameter, once a rating": -pulled,
@@ -132,8 +132,8 @@ def test_the_gradient_is_the_slope_of_the_loss(answer: ModuleType, reg: float) -
             values[place] = kept - 1e-6
             numeric[place] = (up - answer.loss(theta, *rest, reg)) / 2e-6
             values[place] = kept
-        expect.true(np.abs(numeric).max() > 0.1, f"the loss must change with {part.name}: of a loss that does not, "
-                    "a gradient of zeros would be right", largest_slope=np.abs(numeric).max())
+        expect.true(np.abs(numeric).max() > 0.1, f"the loss must change with {part.name}: of a loss that does not, a "
+                    "gradient of zeros would be right", largest_slope=np.abs(numeric).max())
         expect.equal(getattr(analytic, part.name), numeric, f"nudge one number of {part.name}, and the loss changes by "
                      "the gradient times the nudge", abs=1e-6, mistakes=wrong[part.name])
 

@@ -259,9 +259,8 @@ def test_a_user_is_the_mean_of_the_films_watched(answer: ModuleType, toy: str) -
     titles = ["ghost", "亲吻", "cellar"]  # of lengths 1, 2, 1
     data = films(titles, ((0, 0), (0, 1), (1, 2)))
     expect.equal(plain(answer, toy).fit(data).score([0])[0, :2], [0.5 ** 0.5] * 2, "user 0 watched ghost and 亲吻, "
-                 "which "
-                 "are at right angles: as near to one as to the other, though the vector of 亲吻 is twice as long "
-                 "", abs=1e-5,
+                 "which are at right angles: as near to one as to the other, though the vector of 亲吻 is twice as "
+                 "long ", abs=1e-5,
                  mistakes={"the longer film counts more: films are brought to length one first":
                                np.array([1, 2]) / 5 ** 0.5,
                            "the user's vector is not of length one: these are no cosines": [0.5, 0.5],
@@ -298,15 +297,14 @@ def test_a_profile_speaks_where_there_is_no_history_and_beside_one(answer: Modul
                  mistakes={"a profile of unknown words takes its share: where its vector is zero it has none": 0.75})
     unheard = plain(answer, toy, profile=0.0).fit(data).score([2])[0, 1]
     expect.equal(unheard, 1, "β is the share of the profile beside a history: with β = 0 too, user 2, who has none, is "
-                 "the "
-                 "profile", mistakes={"who has watched nothing lost the profile with β = 0": 0})
+                 "the profile", mistakes={"who has watched nothing lost the profile with β = 0": 0})
     unseen = plain(answer, toy, profile=1.0).fit(data).score([1])[0, 0]
     expect.equal(unseen, 1, "with β = 1 too, user 1, who wrote nothing, is the history",
                  mistakes={"who wrote nothing lost the history with β = 1": 0})
     twice = films(["ghost", "kiss", "cellar", "ghost"], ((0, 0), (0, 3)), ["kiss"])
     expect.equal(plain(answer, toy, profile=0.25).fit(twice).score([0])[0, :3], scores[0], "two films watched, both "
-                 "ghost, "
-                 "are no more than one beside the profile: the history is brought to length one before it is mixed",
+                 "ghost, are no more than one beside the profile: the history is brought to length one before it is "
+                 "mixed",
                  abs=1e-5, mistakes={"the films of the history are added up, and outweigh the profile":
                                          [cosine((1.5, 0.25, 0), word) for word in words]})
     expect.equal(plain(answer, toy).fit(data).recommend([2], 1).items, [[1]], "user 2, who has watched nothing, is "

@@ -170,7 +170,7 @@ def test_one_mark_for_everything_correlates_with_nothing(answer: ModuleType) -> 
 def test_users_with_nothing_in_common_are_no_neighbours(answer: ModuleType, similarity: str) -> None:
     """Two short histories are near each other in space; without a film in common they say nothing to each other."""
     found = everyone(answer, from_matrix([[1, 0, 0, 0, 0, 0], [0, 1, 0, 0, 0, 0], [1, 1, 1, 0, 0, 0]]), similarity)
-    expect.equal(found[[0, 1], [1, 0]], [0, 0], f"users 0 and 1 share no film: however near their short histories lie, "
+    expect.equal(found[[0, 1], [1, 0]], [0, 0], "users 0 and 1 share no film: however near their short histories lie, "
                  f"the {similarity} similarity, weighed by what it rests on, is 0")
     expect.true(found[0, 2] > 0, f"users 0 and 2 share a film: their {similarity} similarity is above 0",
                 similarity=found[0, 2])
@@ -185,8 +185,8 @@ def test_a_rating_on_the_diagonal_survives(answer: ModuleType) -> None:
                  "that of users × users, not that of the histories")
     expect.equal(found[1, 2], 1 / 2, "users 1 and 2 share item 1, one of two films of each")
     cf = answer.UserCF(significance=1).fit(data)
-    expect.equal(cf.predict([0], [1])[0], 1 / 2 ** 0.5, "user 1 met item 1, and votes for it with the similarity "
-                 "to user 0", mistakes={"the vote of user 1 for item 1 is lost": 0,
+    expect.equal(cf.predict([0], [1])[0], 1 / 2 ** 0.5, "user 1 met item 1, and votes for it with the similarity to "
+                 "user 0", mistakes={"the vote of user 1 for item 1 is lost": 0,
                                         "this counts votes: add up similarities": 1})
 
 
@@ -341,8 +341,8 @@ def test_explanations_sum_to_the_score(answer: ModuleType, crowd: Dataset) -> No
                                        near @ histories[:, item],
                                    "these are the similarities: a part is similarity times history, which fades":
                                        near[met > 0].sum(),
-                                   "all neighbours are named: those who did not meet the item have no part "
-                                   "": near.sum()})
+                                   "all neighbours are named: those who did not meet the item have no "
+                                   "part ": near.sum()})
             expect.equal(values, sorted(values, reverse=True), "the neighbour with the largest part is named first",
                          mistakes={"the smallest part stands first": sorted(values)})
             expect.true(min(values, default=np.inf) > 0, "who did not meet the item says nothing and is not named",
