@@ -96,10 +96,10 @@ def test_padding_changes_nothing(answer: ModuleType) -> None:
         a = answer.attention(x, x, x, short, causal=causal)
         b = answer.attention(padded, padded, padded, long, causal=causal)
         unmasked = answer.attention(padded, padded, padded, np.ones((1, 5)), causal=causal)
-        expect.equal(b[:, :3], a, f"no token of a text looks at the padding behind it, in attention of a kind {kind}",
+        expect.equal(b[:, :3], a, f"no token of a text looks at the padding behind it, in {kind} attention",
                      abs=1e-9, mistakes={"padding has weight: the mask hides keys, not queries": unmasked[:, :3]})
-        expect.equal(answer.pool(padded, long, kind), answer.pool(x, short, kind), "padding behind the text does not "
-                     f"move the vector that is pooled for the kind {kind}", abs=1e-9,
+        expect.equal(answer.pool(padded, long, kind), answer.pool(x, short, kind), "padding behind a text does not "
+                     f"move the one vector that its {kind} gives", abs=1e-9,
                      mistakes={"the padding is in the mean: multiply by the mask, and divide by its sum":
                                    padded.mean(axis=1),
                                "the sum was divided by the length with padding: divide by the number of tokens":
