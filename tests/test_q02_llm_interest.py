@@ -14,7 +14,7 @@ from keras_recs.data import Dataset, cinema
 from keras_recs.data.cinema import CinemaTruth, cinema_cold_split, load_cinema
 from keras_recs.practice import expect
 from keras_recs.text import EncoderError, loading
-from keras_recs.text.mining import TAGS
+from keras_recs.text.mining import TAGS, Mined, tag_vectors
 
 
 @pytest.fixture
@@ -266,6 +266,28 @@ def test_tags_are_probabilities_and_a_tag_near_everything_is_no_evidence(answer:
     sharper = answer.tag_probabilities(vectors, tags, np.zeros(3), 30.0).max()
     expect.true(sharper > plain.max(), "more sharpness makes the likeliest tag likelier", with_10=plain.max(),
                 with_30=sharper)
+
+
+@pytest.mark.needs("tag_probabilities", "interest_tags")
+def test_the_tags_of_a_text_are_the_mean_of_its_sentences(answer: ModuleType) -> None:
+    """Each sentence is read on its own, a text is their mean, and who says nothing has each tag alike."""
+    encoder, tags = Stub(), list(TAGS)
+    said = [("A ghost.", "A song.", "A ghost screams."), (), ("A robot in space.",)]
+    found = answer.interest_tags([Mined(parts, "en") for parts in said], encoder, 20.0)
+    spoken = encoder.encode([part for parts in said for part in parts])
+    meanings = tag_vectors(encoder)
+    each = answer.tag_probabilities(spoken, meanings, (spoken @ meanings.T).mean(axis=0), 20.0)
+    raw = answer.tag_probabilities(spoken, meanings, np.zeros(len(tags)), 20.0)
+    nothing = np.full(len(tags), 1 / len(tags))
+    expected = np.array([each[:3].mean(axis=0), nothing, each[3]])
+    expect.equal(found, expected, "a text's tags are the mean of its sentences' tags, and a text without sentences has "
+                 "each tag alike", abs=1e-5,
+                 mistakes={"the sentences are added up: take their mean": [each[:3].sum(axis=0), nothing, each[3]],
+                           "who says nothing has no tags: they have to sum to 1 as well":
+                               [expected[0], 0 * nothing, each[3]],
+                           "only the first sentence was read": [each[0], nothing, each[3]],
+                           "the usual cosine, the mean over all sentences, is not taken off":
+                               [raw[:3].mean(axis=0), nothing, raw[3]]})
 
 
 @pytest.mark.needs("sentences", "language", "tag_probabilities", "interest_tags", "LLMInterestModel._features")
