@@ -48,18 +48,22 @@ def equal(yours: Any, expected: Any, why: str, *, abs: float = 1e-12, rel: float
     the votes were never divided
     """
     mine, wanted = _plain(yours), _plain(expected)
+    if yours is None and expected is not None:
+        raise Unmet(why, "None", short(wanted), "nothing came back: is there a return?")
     if mine.shape != wanted.shape:
-        raise Unmet(why, f"has shape {mine.shape}", f"{wanted.shape}", _shape_mistake(mine.shape, wanted.shape))
+        named = _named(mine, mistakes, abs, rel)
+        if mine.ndim == wanted.ndim == 1:  # lists of different lengths: what is in them says more
+            raise Unmet(why, short(mine), short(wanted), named)
+        named = named or _shape_mistake(mine.shape, wanted.shape)
+        raise Unmet(why, f"has shape {mine.shape}", f"{wanted.shape}", named)
     apart = ~_close(mine, wanted, abs, rel)
     if not apart.any():
         return
-    named = next((sentence for sentence, value in (mistakes or {}).items()
-                  if (v := _plain(value)).shape == mine.shape and _close(mine, v, abs, rel).all()), None)
     text = short(wanted)
     if mine.ndim:
         place = tuple(int(i) for i in np.argwhere(apart)[0])
         text += f"; they differ first at {list(place)}: {short(mine[place])}, expected {short(wanted[place])}"
-    raise Unmet(why, short(mine), text, named)
+    raise Unmet(why, short(mine), text, _named(mine, mistakes, abs, rel))
 
 
 def true(condition: Any, why: str, **seen: Any) -> None:
@@ -155,6 +159,15 @@ def _close(mine: np.ndarray, wanted: np.ndarray, abs_: float, rel: float) -> np.
             near = np.abs(mine - wanted) <= np.maximum(abs_, rel * np.abs(wanted))
         return near | (mine == wanted) | (np.isnan(mine) & np.isnan(wanted))
     return np.asarray(mine == wanted)
+
+
+def _named(mine: np.ndarray, mistakes: Mapping[str, Any] | None, abs_: float, rel: float) -> str | None:
+    """The first sentence whose value `mine` equals."""
+    for sentence, value in (mistakes or {}).items():
+        wrong = _plain(value)
+        if wrong.shape == mine.shape and _close(mine, wrong, abs_, rel).all():
+            return sentence
+    return None
 
 
 def _shape_mistake(mine: tuple[int, ...], wanted: tuple[int, ...]) -> str | None:
