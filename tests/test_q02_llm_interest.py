@@ -283,6 +283,8 @@ def test_the_tags_of_a_text_are_the_mean_of_its_sentences(answer: ModuleType) ->
     expect.equal(found, expected, "a text's tags are the mean of its sentences' tags, and a text without sentences has "
                  "each tag alike", abs=1e-5,
                  mistakes={"the sentences are added up: take their mean": [each[:3].sum(axis=0), nothing, each[3]],
+                           "what the sentences say beyond 1 / tags is added up: take the mean of it":
+                               [each[:3].sum(axis=0) - 2 / len(tags), nothing, each[3]],
                            "who says nothing has no tags: they have to sum to 1 as well":
                                [expected[0], 0 * nothing, each[3]],
                            "only the first sentence was read": [each[0], nothing, each[3]],
