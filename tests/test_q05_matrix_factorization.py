@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import fields
 from types import ModuleType
 from typing import Any
@@ -106,15 +107,18 @@ def test_the_first_predictions_are_the_mean(answer: ModuleType) -> None:
 def test_one_epoch_is_one_step_on_both_sides_at_once(answer: ModuleType) -> None:
     """User and item factors step together: neither sees what the other has just become."""
     data, _, _ = planted()
-    make = answer.BiasedMF
+    stars = data.interactions.ratings
+    unit = stars / stars.std()  # of standard deviation 1, so that what is stored is what was learned
+    data = Dataset.from_arrays(data.interactions.users, data.interactions.items, unit)
+    make, step = answer.BiasedMF, 2e-3  # so short that no row has to be held back
     start = make(n_factors=3, learning_rate=1e-12, n_epochs=1, reg=0.0, init_scale=0.5).fit(data)
-    moved = make(n_factors=3, learning_rate=1e-2, n_epochs=1, reg=0.0, init_scale=0.5, batch_size=10 ** 6).fit(data)
+    moved = make(n_factors=3, learning_rate=step, n_epochs=1, reg=0.0, init_scale=0.5, batch_size=10 ** 6).fit(data)
     events = data.interactions
     theta = answer.Parameters(start.user_bias_, start.item_bias_, start.user_factors_, start.item_factors_)
     down = slope(answer, theta, start.mean_, events.users, events.items, events.ratings, 0.0)
     for name in ("user_factors", "item_factors", "user_bias", "item_bias"):
-        expected = getattr(theta, name) - 1e-2 * getattr(down, name)
-        assert getattr(moved, f"{name}_") == pytest.approx(expected, abs=1e-4), name
+        expected = getattr(theta, name) - step * getattr(down, name)
+        assert getattr(moved, f"{name}_") == pytest.approx(expected, abs=2e-5), name
 
 
 def test_it_recovers_a_planted_matrix_from_two_fifths_of_its_entries(answer: ModuleType) -> None:
@@ -159,12 +163,11 @@ def test_the_history_is_the_training_error_and_it_falls(answer: ModuleType) -> N
 
 
 def test_a_training_that_diverges_is_an_error_that_says_when(answer: ModuleType) -> None:
-    """Steps that are too large end in an error with the epoch, not in a recommender of NaN."""
+    """Numbers that overflow end in an error with the epoch, not in a recommender of NaN, and without warnings."""
     data, _, _ = planted()
-    for batch_size, epoch in ((50, 1), (4000, 2)):  # the first error is measured before the first step
-        mf = answer.BiasedMF(n_factors=4, learning_rate=1e20, batch_size=batch_size)
-        with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match=f"in epoch {epoch}: try a learning"):
-            mf.fit(data)
+    with warnings.catch_warnings(), pytest.raises(FloatingPointError, match="in epoch 1: try an init_scale below 1e"):
+        warnings.simplefilter("error")
+        answer.BiasedMF(n_factors=4, init_scale=1e30).fit(data)
 
 
 def test_the_history_of_one_epoch_is_the_error_of_the_mean(answer: ModuleType) -> None:
@@ -201,10 +204,64 @@ def test_who_has_no_ratings_gets_the_biases(answer: ModuleType) -> None:
 
 
 def test_a_diverging_fit_is_an_error(answer: ModuleType) -> None:
-    """A step that is too large ends in an error that says so, not in NaN."""
+    """A start at numbers that overflow ends in an error that says so, not in NaN."""
     data, _, _ = planted()
-    with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match="learning_rate"):
-        answer.BiasedMF(learning_rate=50.0).fit(data)
+    with pytest.raises(FloatingPointError, match="init_scale"):
+        answer.BiasedMF(init_scale=1e30).fit(data)
+
+
+def diligent(heavy: int, n_others: int = 20_000) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Users, items and ratings from 1 to 5, where user 0 has rated `heavy` films and the others about 30 each."""
+    rng = np.random.default_rng(0)
+    users = np.r_[rng.integers(1, 600, n_others), np.zeros(heavy, int)]
+    items = np.r_[(9000 * rng.random(n_others) ** 3).astype(int), rng.choice(max(9000, heavy), heavy, replace=False)]
+    return users, items, rng.integers(1, 6, len(users)).astype(float)
+
+
+@pytest.mark.needs("predict", "gradient", "descend")
+@pytest.mark.parametrize(("heavy", "settings"), [
+    (800, {}), (2500, {}), (10_000, {}), (2500, {"batch_size": 10 ** 6}), (800, {"batch_size": 100}),
+    (800, {"learning_rate": 50.0}), (800, {"init_scale": 1.0}), (800, {"reg": 0.0, "decay": 1.0})], ids=repr)
+def test_one_diligent_user_does_not_make_the_training_diverge(answer: ModuleType, heavy: int,
+                                                             settings: dict[str, Any]) -> None:
+    """A row that fills a batch takes a step as long as is safe, not that many times too long: the error falls."""
+    users, items, ratings = diligent(heavy)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        mf = answer.BiasedMF(**{"n_factors": 8, "n_epochs": 12, **settings})
+        mf.fit(Dataset.from_arrays(users, items, ratings))
+    assert (np.diff(mf.history_) < 0).all(), f"the training error rises: {np.round(mf.history_, 3)}"
+    assert mf.history_[-1] < ratings.std(), f"the mean alone has {ratings.std():.2f}, the training ends above it"
+
+
+@pytest.mark.needs("predict", "gradient", "descend")
+def test_a_film_that_all_have_rated_does_not_make_the_training_diverge(answer: ModuleType) -> None:
+    """What holds for a diligent user holds for a hit: the same log, turned on its side."""
+    users, items, ratings = diligent(2500)
+    mf = answer.BiasedMF(n_factors=8, n_epochs=12).fit(Dataset.from_arrays(items, users, ratings))
+    assert (np.diff(mf.history_) < 0).all(), f"the training error rises: {np.round(mf.history_, 3)}"
+
+
+@pytest.mark.needs("predict", "gradient", "descend")
+@pytest.mark.parametrize(("scale", "shift"), [(25.0, -25.0), (2.0, 0.0), (1.0, -9.0), (-1.0, 0.0), (1e5, 0.0)])
+def test_the_scale_of_the_ratings_does_not_matter(answer: ModuleType, scale: float, shift: float) -> None:
+    """Ratings from 0 to 100 are learned as those from 1 to 5: predictions follow the unit, settings do not change."""
+    users, items, ratings = diligent(100, 3000)
+    fit = lambda stars: answer.BiasedMF(n_factors=8, n_epochs=10).fit(  # noqa: E731
+        Dataset.from_arrays(users, items, stars))
+    usual, other = (model.predict(users, items) for model in (fit(ratings), fit(scale * ratings + shift)))
+    if scale > 0:
+        assert other == pytest.approx(scale * usual + shift, abs=2e-3 * abs(scale)), "the same, in another unit"
+    assert (abs(other - ratings.mean() * scale - shift) < 5 * abs(scale)).all(), "predictions leave the scale"
+
+
+@pytest.mark.needs("predict", "gradient", "descend")
+@pytest.mark.parametrize("value", [3.0, 0.0, -2.0])
+def test_equal_ratings_are_predicted_as_they_are(answer: ModuleType, value: float) -> None:
+    """Where all ratings are one value, there is no spread to divide by, and the value is predicted."""
+    users, items, ratings = diligent(100, 1000)
+    mf = answer.BiasedMF(n_factors=8, n_epochs=5).fit(Dataset.from_arrays(users, items, np.full_like(ratings, value)))
+    assert mf.predict(users, items) == pytest.approx(np.full(len(users), value), abs=0.05), "the mean is all there is"
 
 
 def test_the_same_seed_repeats_bit_for_bit(answer: ModuleType) -> None:
