@@ -14,7 +14,7 @@ from keras_recs.data import Dataset, cinema
 from keras_recs.data.cinema import CinemaTruth, cinema_cold_split, load_cinema
 from keras_recs.practice import expect
 from keras_recs.text import EncoderError, loading
-from keras_recs.text.mining import TAGS
+from keras_recs.text.mining import TAGS, Mined, tag_vectors
 
 
 @pytest.fixture
@@ -96,10 +96,10 @@ def test_padding_changes_nothing(answer: ModuleType) -> None:
         a = answer.attention(x, x, x, short, causal=causal)
         b = answer.attention(padded, padded, padded, long, causal=causal)
         unmasked = answer.attention(padded, padded, padded, np.ones((1, 5)), causal=causal)
-        expect.equal(b[:, :3], a, f"no token of a text looks at the padding behind it, in attention of a kind {kind}",
+        expect.equal(b[:, :3], a, f"no token of a text looks at the padding behind it, in {kind} attention",
                      abs=1e-9, mistakes={"padding has weight: the mask hides keys, not queries": unmasked[:, :3]})
-        expect.equal(answer.pool(padded, long, kind), answer.pool(x, short, kind), "padding behind the text does not "
-                     f"move the vector that is pooled for the kind {kind}", abs=1e-9,
+        expect.equal(answer.pool(padded, long, kind), answer.pool(x, short, kind), "padding behind a text does not "
+                     f"move the one vector that its {kind} gives", abs=1e-9,
                      mistakes={"the padding is in the mean: multiply by the mask, and divide by its sum":
                                    padded.mean(axis=1),
                                "the sum was divided by the length with padding: divide by the number of tokens":
@@ -266,6 +266,30 @@ def test_tags_are_probabilities_and_a_tag_near_everything_is_no_evidence(answer:
     sharper = answer.tag_probabilities(vectors, tags, np.zeros(3), 30.0).max()
     expect.true(sharper > plain.max(), "more sharpness makes the likeliest tag likelier", with_10=plain.max(),
                 with_30=sharper)
+
+
+@pytest.mark.needs("tag_probabilities", "interest_tags")
+def test_the_tags_of_a_text_are_the_mean_of_its_sentences(answer: ModuleType) -> None:
+    """Each sentence is read on its own, a text is their mean, and who says nothing has each tag alike."""
+    encoder, tags = Stub(), list(TAGS)
+    said = [("A ghost.", "A song.", "A ghost screams."), (), ("A robot in space.",)]
+    found = answer.interest_tags([Mined(parts, "en") for parts in said], encoder, 20.0)
+    spoken = encoder.encode([part for parts in said for part in parts])
+    meanings = tag_vectors(encoder)
+    each = answer.tag_probabilities(spoken, meanings, (spoken @ meanings.T).mean(axis=0), 20.0)
+    raw = answer.tag_probabilities(spoken, meanings, np.zeros(len(tags)), 20.0)
+    nothing = np.full(len(tags), 1 / len(tags))
+    expected = np.array([each[:3].mean(axis=0), nothing, each[3]])
+    expect.equal(found, expected, "a text's tags are the mean of its sentences' tags, and a text without sentences has "
+                 "each tag alike", abs=1e-5,
+                 mistakes={"the sentences are added up: take their mean": [each[:3].sum(axis=0), nothing, each[3]],
+                           "what the sentences say beyond 1 / tags is added up: take the mean of it":
+                               [each[:3].sum(axis=0) - 2 / len(tags), nothing, each[3]],
+                           "who says nothing has no tags: they have to sum to 1 as well":
+                               [expected[0], 0 * nothing, each[3]],
+                           "only the first sentence was read": [each[0], nothing, each[3]],
+                           "the usual cosine, the mean over all sentences, is not taken off":
+                               [raw[:3].mean(axis=0), nothing, raw[3]]})
 
 
 @pytest.mark.needs("sentences", "language", "tag_probabilities", "interest_tags", "LLMInterestModel._features")

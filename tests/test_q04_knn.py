@@ -55,7 +55,7 @@ def in_loops(ratings: np.ndarray, base: np.ndarray, similarity: str, k: int, shr
 
 
 @pytest.mark.shape
-@pytest.mark.needs("UserKNN._similarity", "UserKNN._vote", "UserKNN.explain", "expectation", "nearest_only")
+@pytest.mark.needs("expectation", "nearest_only", "UserKNN._similarity", "UserKNN._vote", "UserKNN.explain")
 def test_shapes(answer: ModuleType, crowd: Dataset) -> None:
     """Deviations have a row per user, scores too, predictions an entry per pair, and at most k votes explain them."""
     knn = answer.UserKNN(k=4).fit(crowd)
@@ -70,7 +70,27 @@ def test_shapes(answer: ModuleType, crowd: Dataset) -> None:
 # --- the prediction ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.needs("UserKNN._similarity", "UserKNN._vote", "expectation", "nearest_only")
+@pytest.mark.needs("nearest_only")
+def test_only_the_k_largest_stay_in_each_row(answer: ModuleType) -> None:
+    """All but the k largest of a row become 0, of equal ones the first stay; a row of at most k stays whole."""
+    rows = np.array([[0.1, 0.5, 0.25, 0.25, 0.25], [0.0, 0.0, 0.75, 0.0, 0.5], [0.5, 0.4, 0.3, 0.2, 0.1]])
+    kept = np.array([[0, 0.5, 0.25, 0.25, 0], [0, 0, 0.75, 0, 0.5], [0.5, 0.4, 0.3, 0, 0]])
+    every, last = kept.copy(), kept.copy()
+    every[0, 4], last[0, 2], last[0, 4] = 0.25, 0, 0.25
+    expect.equal(answer.nearest_only(rows.copy(), 3), kept, "three of each row stay where they are, of equals the "
+                 "first, and all others become 0",
+                 mistakes={"all that are equal to the third stay, so there are four": every,
+                           "of equals the last stays: it is the first, the lowest id": last,
+                           "the largest are sorted to the front: they have to stay in their places":
+                               -np.sort(-rows, axis=1)[:, :3],
+                           "the smallest stay": np.where(np.argsort(np.argsort(rows, axis=1), axis=1) < 3, rows, 0)})
+    expect.equal(answer.nearest_only(rows.copy(), 5), rows, "where a row has no more than k entries all of them stay")
+    block = np.stack([rows, rows[::-1]])
+    expect.equal(answer.nearest_only(block, 3), np.stack([kept, kept[::-1]]), "rows are those of the last axis, "
+                 "whatever stands before it")
+
+
+@pytest.mark.needs("expectation", "nearest_only", "UserKNN._similarity", "UserKNN._vote")
 def test_a_prediction_is_worked_out_by_hand(answer: ModuleType) -> None:
     """The user's mean plus the mean of the neighbours' deviations, weighted by cosine; who is unlike has no vote."""
     knn = answer.UserKNN(k=2, **PLAIN).fit(from_matrix(HAND))
@@ -97,7 +117,7 @@ def test_a_prediction_is_worked_out_by_hand(answer: ModuleType) -> None:
                  "ranked by the ratings that are predicted", abs=1e-6)
 
 
-@pytest.mark.needs("UserKNN._similarity", "UserKNN._vote", "expectation", "nearest_only")
+@pytest.mark.needs("expectation", "nearest_only", "UserKNN._similarity", "UserKNN._vote")
 def test_the_nearest_votes_alone_when_k_is_one(answer: ModuleType) -> None:
     """With k = 1 only user 3, the nearest, is heard: what user 1 says does not count."""
     knn = answer.UserKNN(k=1, **PLAIN).fit(from_matrix(HAND))
@@ -109,7 +129,7 @@ def test_the_nearest_votes_alone_when_k_is_one(answer: ModuleType) -> None:
                            "nobody voted: these are the expectations alone": [3, 3]})
 
 
-@pytest.mark.needs("UserKNN._similarity", "UserKNN._vote", "expectation", "nearest_only")
+@pytest.mark.needs("expectation", "nearest_only", "UserKNN._similarity", "UserKNN._vote")
 def test_shrinkage_is_worked_out_by_hand(answer: ModuleType) -> None:
     """User 3 is nearer by one film in common, user 1 by two: shrinkage n / (n + 2) turns the order round."""
     knn = answer.UserKNN(k=1, **{**PLAIN, "shrinkage": 2}).fit(from_matrix(HAND))
@@ -132,7 +152,7 @@ def test_shrinkage_is_worked_out_by_hand(answer: ModuleType) -> None:
                                3 + (S01 / 2 * 2 - S03 / 3) / (S01 + S03)})
 
 
-@pytest.mark.needs("UserKNN._similarity", "UserKNN._vote", "expectation", "nearest_only")
+@pytest.mark.needs("expectation", "nearest_only", "UserKNN._similarity", "UserKNN._vote")
 def test_damping_is_worked_out_by_hand(answer: ModuleType) -> None:
     """Damping stands beside the sum of similarities: thin evidence is pulled to the expectation."""
     knn = answer.UserKNN(k=2, **{**PLAIN, "damping": 0.5}).fit(from_matrix(HAND))
@@ -145,7 +165,7 @@ def test_damping_is_worked_out_by_hand(answer: ModuleType) -> None:
                                3 + (total + 0.5) / (weight + 0.5)})
 
 
-@pytest.mark.needs("UserKNN._similarity", "expectation")
+@pytest.mark.needs("expectation", "UserKNN._similarity")
 def test_pearson_looks_only_at_what_both_rated(answer: ModuleType) -> None:
     """Of users 0 and 1 the two films in common decide, where they agree entirely; what only one rated is left out."""
     near = answer.UserKNN(similarity="pearson", **PLAIN).fit(from_matrix(HAND)).neighbours(0)
@@ -173,7 +193,7 @@ def test_pearson_looks_only_at_what_both_rated(answer: ModuleType) -> None:
 @pytest.mark.parametrize("similarity", ["cosine", "pearson"])
 @pytest.mark.parametrize(("k", "shrinkage", "damping", "centring"), [
     (3, 0, 0, "user"), (8, 5, 0.4, "baseline"), (50, 2, 0, "global")])
-@pytest.mark.needs("UserKNN._similarity", "UserKNN._vote", "expectation", "nearest_only")
+@pytest.mark.needs("expectation", "nearest_only", "UserKNN._similarity", "UserKNN._vote")
 def test_it_equals_the_definition_in_loops(answer: ModuleType, ratings: np.ndarray, similarity: str, k: int,
                                            shrinkage: float, damping: float, centring: str) -> None:
     """All predictions equal the definition, computed one user and one item at a time."""
@@ -200,7 +220,7 @@ def test_it_equals_the_definition_in_loops(answer: ModuleType, ratings: np.ndarr
 # --- who votes ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.needs("UserKNN._similarity", "UserKNN._vote", "expectation", "nearest_only")
+@pytest.mark.needs("expectation", "nearest_only", "UserKNN._similarity", "UserKNN._vote")
 def test_only_k_neighbours_vote(answer: ModuleType, ratings: np.ndarray) -> None:
     """Turn the ratings of the (k+1)-th neighbour round, and nothing changes; those of the k-th, and it does."""
     fit = lambda table, k: answer.UserKNN(k, **PLAIN).fit(from_matrix(table))  # noqa: E731
@@ -219,7 +239,7 @@ def test_only_k_neighbours_vote(answer: ModuleType, ratings: np.ndarray) -> None
                 "ratings round, and the prediction changes", before=before, after=after_turning(4))
 
 
-@pytest.mark.needs("UserKNN._similarity", "UserKNN._vote", "expectation", "nearest_only")
+@pytest.mark.needs("expectation", "nearest_only", "UserKNN._similarity", "UserKNN._vote")
 def test_the_neighbours_are_chosen_among_those_who_rated_the_item(answer: ModuleType) -> None:
     """A twin who has not rated the item takes nobody's place: the nearest of its raters is asked."""
     data = from_matrix([[5, 3, 1, 0], [5, 3, 1, 0], [5, 2, 1, 4], [1, 3, 5, 1]])
@@ -233,7 +253,7 @@ def test_the_neighbours_are_chosen_among_those_who_rated_the_item(answer: Module
                            "the missing rating of user 1 voted as a rating of 0": 0})
 
 
-@pytest.mark.needs("UserKNN._similarity", "expectation")
+@pytest.mark.needs("expectation", "UserKNN._similarity")
 def test_neighbours_equal_scikit_learns(answer: ModuleType, ratings: np.ndarray) -> None:
     """The k most similar users, and how similar they are, equal those of scikit-learn's NearestNeighbors."""
     sklearn = pytest.importorskip("sklearn.neighbors")
@@ -253,7 +273,7 @@ def test_neighbours_equal_scikit_learns(answer: ModuleType, ratings: np.ndarray)
                      mistakes={"these are distances: near means a large similarity": distance[u]})
 
 
-@pytest.mark.needs("UserKNN._similarity", "UserKNN._vote", "UserKNN.explain", "expectation", "nearest_only")
+@pytest.mark.needs("expectation", "nearest_only", "UserKNN._similarity", "UserKNN._vote", "UserKNN.explain")
 def test_of_equally_similar_users_the_first_votes(answer: ModuleType) -> None:
     """Forty twins say different things; with k = 2 the two of lowest id are heard, however many there are."""
     twins = np.array([[5, 3, 1, 0, 0], [5, 3, 1, 1, 5], [5, 3, 1, 3, 3]] + 38 * [[5, 3, 1, 5, 1]])
@@ -270,7 +290,7 @@ def test_of_equally_similar_users_the_first_votes(answer: ModuleType) -> None:
 # --- what is expected before anyone votes ------------------------------------------------------------------------
 
 
-@pytest.mark.needs("UserKNN._similarity", "UserKNN._vote", "expectation", "nearest_only")
+@pytest.mark.needs("expectation", "nearest_only", "UserKNN._similarity", "UserKNN._vote")
 def test_the_generosity_of_a_neighbour_does_not_count(answer: ModuleType, ratings: np.ndarray) -> None:
     """A neighbour who gives half a star more to everything says the same as before."""
     before = answer.UserKNN(k=5, **PLAIN).fit(from_matrix(ratings)).score([0])
@@ -315,7 +335,7 @@ def test_the_baseline_minimises_its_regularised_error(answer: ModuleType, rating
                            "this is not shrunk by reg": in_turn(20, price=0)[1]})
 
 
-@pytest.mark.needs("UserKNN._similarity", "UserKNN._vote", "UserKNN.explain", "expectation", "nearest_only")
+@pytest.mark.needs("expectation", "nearest_only", "UserKNN._similarity", "UserKNN._vote", "UserKNN.explain")
 def test_who_cannot_be_advised_gets_the_baseline(answer: ModuleType, ratings: np.ndarray) -> None:
     """No ratings, an item without raters, or nobody alike: the expectation, to the last digit, and no votes."""
     padded = from_matrix(np.pad(ratings, ((0, 1), (0, 1))))
@@ -333,7 +353,7 @@ def test_who_cannot_be_advised_gets_the_baseline(answer: ModuleType, ratings: np
                            "the opinion of an opposed user was turned round and counted": 4})
 
 
-@pytest.mark.needs("UserKNN._similarity", "UserKNN._vote", "expectation", "nearest_only")
+@pytest.mark.needs("expectation", "nearest_only", "UserKNN._similarity", "UserKNN._vote")
 def test_who_rates_everything_alike_is_like_nobody(answer: ModuleType) -> None:
     """Equal ratings leave no deviations, not even by rounding: the similarity is 0, not NaN and not 1."""
     flat = from_matrix([[1, 1, 1, 0], [5, 3, 1, 5], [4, 3, 2, 1]])
@@ -346,7 +366,7 @@ def test_who_rates_everything_alike_is_like_nobody(answer: ModuleType) -> None:
                          "is predicted", abs=1e-6, mistakes={"0 was divided by 0": np.nan})
 
 
-@pytest.mark.needs("UserKNN._similarity", "UserKNN._vote", "UserKNN.explain", "expectation", "nearest_only")
+@pytest.mark.needs("expectation", "nearest_only", "UserKNN._similarity", "UserKNN._vote", "UserKNN.explain")
 def test_the_vote_is_a_mean(answer: ModuleType, ratings: np.ndarray) -> None:
     """However many vote, the prediction stays between the smallest and the largest deviation of the voters."""
     for settings in (PLAIN, {}):
@@ -359,7 +379,7 @@ def test_the_vote_is_a_mean(answer: ModuleType, ratings: np.ndarray) -> None:
                         smallest=min(deviations), largest=max(deviations))
 
 
-@pytest.mark.needs("UserKNN._similarity", "UserKNN._vote", "expectation", "nearest_only")
+@pytest.mark.needs("expectation", "nearest_only", "UserKNN._similarity", "UserKNN._vote")
 def test_a_later_rating_replaces_an_earlier_one(answer: ModuleType) -> None:
     """A film rated twice counts once, by the later rating, whatever the order of the file."""
     table = np.column_stack([*np.nonzero(HAND), HAND[HAND > 0]])
@@ -384,7 +404,7 @@ def test_a_later_rating_replaces_an_earlier_one(answer: ModuleType) -> None:
 
 
 @pytest.mark.parametrize("feedback", ["explicit", "implicit"])
-@pytest.mark.needs("UserKNN._similarity", "UserKNN._vote", "UserKNN.explain", "expectation", "nearest_only")
+@pytest.mark.needs("expectation", "nearest_only", "UserKNN._similarity", "UserKNN._vote", "UserKNN.explain")
 def test_votes_add_up_to_the_prediction(answer: ModuleType, ratings: np.ndarray, feedback: str) -> None:
     """Each vote names its user, similarity and rating; with the baseline, the parts add up to the prediction."""
     knn = answer.UserKNN(k=6, feedback=feedback).fit(from_matrix(ratings))
@@ -408,7 +428,7 @@ def test_votes_add_up_to_the_prediction(answer: ModuleType, ratings: np.ndarray,
                                    [vote.deviation for vote in votes]})
 
 
-@pytest.mark.needs("UserKNN._similarity", "UserKNN._vote", "nearest_only")
+@pytest.mark.needs("nearest_only", "UserKNN._similarity", "UserKNN._vote")
 def test_implicit_feedback_sums_the_similarities(answer: ModuleType) -> None:
     """Without ratings, a score is the sum of the k largest similarities of those who met the item: no division."""
     met = from_matrix(HAND, ratings=False)
@@ -439,7 +459,7 @@ def test_what_the_data_cannot_give_is_refused(answer: ModuleType) -> None:
         answer.UserKNN(similarity="pearson").fit(met)
 
 
-@pytest.mark.needs("UserKNN._similarity", "UserKNN._vote", "expectation", "nearest_only")
+@pytest.mark.needs("expectation", "nearest_only", "UserKNN._similarity", "UserKNN._vote")
 def test_the_checkerboard_is_completed(answer: ModuleType) -> None:
     """Items of the user's own parity are worth 5, the others 1: the hidden one of each kind is told apart."""
     data = rated_checkerboard()
@@ -451,7 +471,7 @@ def test_the_checkerboard_is_completed(answer: ModuleType) -> None:
                  "kind a 1", abs=0.3)
 
 
-@pytest.mark.needs("UserKNN._similarity", "UserKNN._vote", "expectation", "nearest_only")
+@pytest.mark.needs("expectation", "nearest_only", "UserKNN._similarity", "UserKNN._vote")
 def test_blocks_change_nothing_and_bound_the_memory(answer: ModuleType, crowd: Dataset,
                                                     monkeypatch: pytest.MonkeyPatch) -> None:
     """A few users at a time, the predictions are the same, and no table of users × users is ever held."""
@@ -478,7 +498,7 @@ def test_blocks_change_nothing_and_bound_the_memory(answer: ModuleType, crowd: D
 
 
 @pytest.mark.data
-@pytest.mark.needs("UserKNN._similarity", "UserKNN._vote", "expectation", "nearest_only")
+@pytest.mark.needs("expectation", "nearest_only", "UserKNN._similarity", "UserKNN._vote")
 def test_movielens_ratings_are_predicted_to_0_925(answer: ModuleType, ml100k: Dataset) -> None:
     """On MovieLens-100K (P3), RMSE is at most 0.925, where biases alone reach 0.948 and a plain user k-NN 0.943."""
     from keras_recs.evaluation import evaluate

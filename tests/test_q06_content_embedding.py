@@ -186,11 +186,16 @@ def test_a_document_is_the_weighted_mean_of_its_words(answer: ModuleType) -> Non
                            "the weights are not used": [[2 / 3, 2 / 3], [0, 2], [0, 0]]})
 
 
-@pytest.mark.needs("common_directions", "without")
-def test_the_common_direction_is_found_and_taken_out(answer: ModuleType) -> None:
-    """Documents that share a large part are compared by the rest of them; empty ones neither count nor change."""
+def alike() -> np.ndarray:
+    """430 documents: 30 whose first entry is about 9, and 400 without words."""
     rng = np.random.default_rng(0)
-    documents = np.vstack([rng.normal(size=(30, 5)) + [9, 0, 0, 0, 0], np.zeros((400, 5))])
+    return np.vstack([rng.normal(size=(30, 5)) + [9, 0, 0, 0, 0], np.zeros((400, 5))])
+
+
+@pytest.mark.needs("common_directions")
+def test_common_directions_are_the_first_singular_vectors(answer: ModuleType) -> None:
+    """What documents share is the direction in which they are longest together; empty ones say nothing about it."""
+    documents = alike()
     common = answer.common_directions(documents, 2)
     expect.equal(common @ common.T, np.eye(2), "the two directions have length one and are at right angles, as right "
                  "singular vectors are: a row each", abs=1e-6,
@@ -203,6 +208,15 @@ def test_the_common_direction_is_found_and_taken_out(answer: ModuleType) -> None
                                np.abs(np.linalg.svd(told - told.mean(axis=0), full_matrices=False)[2][0]),
                            "the last singular vector was taken, the least common":
                                np.abs(np.linalg.svd(told, full_matrices=False)[2][-1])})
+    expect.equal(answer.common_directions(documents[:2], 2).shape, (0, 5), "two documents lie in two directions: "
+                 "taking out as many would leave nothing, so there are none")
+
+
+@pytest.mark.needs("common_directions", "without")
+def test_the_common_direction_is_found_and_taken_out(answer: ModuleType) -> None:
+    """Documents that share a large part are compared by the rest of them; empty ones do not change."""
+    documents = alike()
+    common = answer.common_directions(documents, 2)
     rest = answer.without(documents, common)
     expect.equal(rest @ common.T, np.zeros((430, 2)), "what is left of a document has no part along the common "
                  "directions",
@@ -211,8 +225,6 @@ def test_the_common_direction_is_found_and_taken_out(answer: ModuleType) -> None
     expect.true(rest[30:] == 0, "an empty document stays empty: it has nothing that could be taken out",
                 largest=np.abs(rest[30:]).max())
     expect.equal(np.linalg.matrix_rank(rest), 3, "of five dimensions two are taken out, and nothing else is lost")
-    expect.equal(answer.common_directions(documents[:2], 2).shape, (0, 5), "two documents lie in two directions: "
-                 "taking out as many would leave nothing, so there are none")
 
 
 @pytest.mark.needs("word_weights", "pool", "common_directions", "without", "ContentEmbedding._users")

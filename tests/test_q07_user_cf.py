@@ -8,6 +8,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 from conftest import random_crowd
+from scipy import sparse
 from scipy.spatial import distance
 
 from keras_recs import memory, neighbours
@@ -63,6 +64,54 @@ def test_shapes(answer: ModuleType, crowd: Dataset) -> None:
 
 
 # --- similarities ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("similarity", FOUR)
+@pytest.mark.needs("similarity_of")
+def test_a_similarity_is_made_of_six_sums(answer: ModuleType, similarity: str) -> None:
+    """From n, Σx, Σy, Σx², Σy² and Σxy come all four similarities: here of (1, 2, 0, 4) with (2, 0, 1, 3)."""
+    x, y = np.array([1.0, 2, 0, 4]), np.array([2.0, 0, 1, 3])
+    sums = answer.Sums(4.0, *(np.array([[total]]) for total in (x.sum(), y.sum(), x @ x, y @ y, x @ y)))
+    expected = {"cosine": 1 - distance.cosine(x, y), "jaccard": x @ y / (x @ x + y @ y - x @ y),
+                "pearson": 1 - distance.correlation(x, y), "euclidean": 1 / (1 + distance.euclidean(x, y))}
+    expect.equal(answer.similarity_of(similarity, sums), [[expected[similarity]]], f"the {similarity} formula, at the "
+                 f"top "
+                 "of the file, needs no more than the six sums", mistakes={
+                     **{f"this is the {name} similarity": [[value]] for name, value in expected.items()},
+                     "this is the distance: near has to mean large": [[distance.euclidean(x, y)]],
+                     "the lengths are roots: √Σx² √Σy², not Σx² Σy²": [[x @ y / (x @ x * (y @ y))]],
+                     "the spreads are roots: √(n Σx² - (Σx)²) of either row":
+                         [[np.cov(x, y)[0, 1] / (np.var(x, ddof=1) * np.var(y, ddof=1)) / 12]],
+                     "the sums are divided by n, the products are not: n Σxy - Σx Σy":
+                         [[(x @ y - x.sum() * y.sum()) / 4]]})
+
+
+@pytest.mark.needs("Pairs.sums")
+def test_the_six_sums_are_worked_out_by_hand(answer: ModuleType) -> None:
+    """Over all items a row's sums are its own; over the films in common they depend on whom it is compared with."""
+    ratings = sparse.csr_array(np.array([[5, 4, 0, 1], [2, 0, 3, 1], [0, 0, 2, 0]], np.float32))
+    rows = np.array([0])
+
+    def found(in_common: bool) -> dict[str, list]:
+        pairs = answer.Pairs(ratings, ratings, in_common=in_common)
+        sums = pairs.sums(rows, pairs.common(rows))
+        return {name: np.broadcast_to(getattr(sums, name), (1, 3))[0] for name in sums._fields}
+
+    everything = found(False)
+    for name, expected in (("n", [4, 4, 4]), ("x", [10, 10, 10]), ("y", [10, 6, 2]), ("xx", [42, 42, 42]),
+                           ("yy", [42, 14, 4]), ("xy", [42, 11, 0])):
+        expect.equal(everything[name], expected, f"over all four items, {name} of user 0 with users 0, 1 and 2 counts "
+                     f"what "
+                     "is not rated as 0")
+    together = found(True)
+    scale = np.maximum([3, 2, 0], 1) / np.maximum(np.array(together["n"]) * np.ones(3), 1)  # sums, or means and n = 1
+    for name, expected in (("x", [10, 6, 0]), ("y", [10, 3, 0]), ("xx", [42, 26, 0]), ("yy", [42, 5, 0]),
+                           ("xy", [42, 11, 0])):
+        expect.equal(together[name] * scale, expected, f"with in_common, {name} of user 0 with user 1 is over items 0 "
+                     f"and 3, "
+                     "which both rated, and of user 2 over none; divided by their number, as a mean",
+                     mistakes={"this is over all items": everything[name],
+                               "this is the sum over the films in common, not their mean": expected * scale})
 
 
 @pytest.mark.parametrize(("similarity", "two_in_common", "one_in_common"), [

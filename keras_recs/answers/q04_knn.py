@@ -50,6 +50,50 @@ class Vote(NamedTuple):
     part: float
 
 
+@heart("The mean and a bias per user and per item: by centring none, user means, or both, regularised, in turn.")
+def expectation(ratings: sparse.csr_array, centring: str, reg: float) -> tuple[float, np.ndarray, np.ndarray]:
+    """μ, b (n_users,) and c (n_items,): what ratings owe to no one's taste.
+
+    Biases are means of what the other side leaves over, shrunk by `reg` imaginary ratings without bias. Given the
+    users' biases the items' have this closed form, and the other way round; a few rounds, and nothing moves.
+    """
+    (users, items), values = ratings.tocoo().coords, ratings.data.astype(np.float64)
+    per_user, per_item = np.bincount(users, minlength=ratings.shape[0]), np.bincount(items, minlength=ratings.shape[1])
+    mean = float(values.mean())
+    user_bias, item_bias = np.zeros(len(per_user)), np.zeros(len(per_item))
+    if centring == "user":
+        user_bias = np.bincount(users, values - mean, len(per_user)) / np.maximum(per_user, 1)
+    for _ in range(20 if centring == "baseline" else 0):
+        left = values - mean - user_bias[users]
+        item_bias = np.bincount(items, left, len(per_item)) / np.where(per_item > 0, per_item + reg, 1)
+        left = values - mean - item_bias[items]
+        user_bias = np.bincount(users, left, len(per_user)) / np.where(per_user > 0, per_user + reg, 1)
+    return mean, user_bias, item_bias
+
+
+@heart("Keep the k largest of each row, of equal ones the first, and put 0 in the place of all others.")
+def nearest_only(similarity: np.ndarray, k: int) -> np.ndarray:
+    """`similarity` (…, width), at least 0, with all but the k largest of each row set to 0; of equal ones the first
+    stay.
+
+    >>> nearest_only(np.array([0.1, 0.5, 0.25, 0.25, 0.25]), 3).tolist()
+    [0.0, 0.5, 0.25, 0.25, 0.0]
+    """
+    width = similarity.shape[-1]
+    if width <= k:
+        return similarity
+    worst = np.partition(similarity, width - k, axis=-1)[..., width - k, None]  # the k-th largest
+    kept = np.where(similarity >= worst, similarity, 0)
+    crowded = np.count_nonzero(kept, axis=-1) > k  # more are equal to the k-th than there are places
+    if crowded.any():
+        rows, worst = kept[crowded], worst[crowded]
+        equal = rows == worst
+        places = k - np.count_nonzero(rows > worst, axis=-1, keepdims=True)
+        rows[equal & (np.cumsum(equal, axis=-1) > places)] = 0
+        kept[crowded] = rows
+    return kept
+
+
 class UserKNN(Recommender):
     """k nearest neighbours between users, for ratings and for feedback without ratings.
 
@@ -231,50 +275,6 @@ class UserKNN(Recommender):
         """(n,) what is expected of pairs of user and item ids before any neighbour is asked; 0 without ratings."""
         self._check_fitted()
         return self._expected(self._user_ids.index("users", users), self._item_ids.index("items", items))
-
-
-@heart("The mean and a bias per user and per item: by centring none, user means, or both, regularised, in turn.")
-def expectation(ratings: sparse.csr_array, centring: str, reg: float) -> tuple[float, np.ndarray, np.ndarray]:
-    """μ, b (n_users,) and c (n_items,): what ratings owe to no one's taste.
-
-    Biases are means of what the other side leaves over, shrunk by `reg` imaginary ratings without bias. Given the
-    users' biases the items' have this closed form, and the other way round; a few rounds, and nothing moves.
-    """
-    (users, items), values = ratings.tocoo().coords, ratings.data.astype(np.float64)
-    per_user, per_item = np.bincount(users, minlength=ratings.shape[0]), np.bincount(items, minlength=ratings.shape[1])
-    mean = float(values.mean())
-    user_bias, item_bias = np.zeros(len(per_user)), np.zeros(len(per_item))
-    if centring == "user":
-        user_bias = np.bincount(users, values - mean, len(per_user)) / np.maximum(per_user, 1)
-    for _ in range(20 if centring == "baseline" else 0):
-        left = values - mean - user_bias[users]
-        item_bias = np.bincount(items, left, len(per_item)) / np.where(per_item > 0, per_item + reg, 1)
-        left = values - mean - item_bias[items]
-        user_bias = np.bincount(users, left, len(per_user)) / np.where(per_user > 0, per_user + reg, 1)
-    return mean, user_bias, item_bias
-
-
-@heart("Keep the k largest of each row, of equal ones the first, and put 0 in the place of all others.")
-def nearest_only(similarity: np.ndarray, k: int) -> np.ndarray:
-    """`similarity` (…, width), at least 0, with all but the k largest of each row set to 0; of equal ones the first
-    stay.
-
-    >>> nearest_only(np.array([0.1, 0.5, 0.25, 0.25, 0.25]), 3).tolist()
-    [0.0, 0.5, 0.25, 0.25, 0.0]
-    """
-    width = similarity.shape[-1]
-    if width <= k:
-        return similarity
-    worst = np.partition(similarity, width - k, axis=-1)[..., width - k, None]  # the k-th largest
-    kept = np.where(similarity >= worst, similarity, 0)
-    crowded = np.count_nonzero(kept, axis=-1) > k  # more are equal to the k-th than there are places
-    if crowded.any():
-        rows, worst = kept[crowded], worst[crowded]
-        equal = rows == worst
-        places = k - np.count_nonzero(rows > worst, axis=-1, keepdims=True)
-        rows[equal & (np.cumsum(equal, axis=-1) > places)] = 0
-        kept[crowded] = rows
-    return kept
 
 
 KNNRecommender = UserKNN  # the published answer's name
