@@ -9,7 +9,10 @@ learned by heart, so every observed rating also pays for the length of the param
 
     L = ½ Σ_observed (r - r̂)²  +  ½ λ Σ_observed (b[u]² + c[i]² + |p[u]|² + |q[i]|²)
 
-Mini-batch gradient descent on L, in plain NumPy. Sources: Funk (2006), "Netflix Update: Try This at Home";
+Mini-batch gradient descent on L, in plain NumPy. A batch of one user's ratings adds that many slopes up, and the step
+would be that many times too long: `bounded` shortens it, row by row, to what the curvature of L allows.
+
+Sources: Funk (2006), "Netflix Update: Try This at Home";
 Koren, Bell & Volinsky (2009), "Matrix Factorization Techniques for Recommender Systems".
 """
 
@@ -26,6 +29,9 @@ from keras_recs.factors import cosines
 from keras_recs.heart import heart
 from keras_recs.progress import progress
 from keras_recs.recommender import Recommender
+
+
+TINY = 1e-12  # a row without ratings has no curvature, and no slope either
 
 
 @dataclass
@@ -95,19 +101,48 @@ def descend(theta: Parameters, slope: Parameters, step: np.floating) -> None:
     theta.item_factors -= step * slope.item_factors
 
 
+def bounded(slope: Parameters, theta: Parameters, users: np.ndarray, items: np.ndarray, reg: float,
+            step: np.floating) -> Parameters:
+    """`slope`, shortened in place in those rows where `step` times the slope would overshoot.
+
+    Why: the slope of a row is a *sum* over its ratings in the batch, and so is the curvature of L along it. With one
+    rating it is at most the squared length of ∂r̂/∂θ, plus λ:
+
+        h = 1 + 1 + |p[u]|² + |q[i]|² + λ
+
+    A step of up to 1 / Σ h goes downhill, whoever else moves at the same time; past 2 / Σ h, each step leads further
+    away than the one before. A user with a few ratings in the batch never gets there. One who fills it does.
+    """
+    user_lengths = np.einsum("nf,nf->n", theta.user_factors, theta.user_factors)
+    item_lengths = np.einsum("nf,nf->n", theta.item_factors, theta.item_factors)
+    curvature = 2 + user_lengths[users] + item_lengths[items] + reg  # (n,)
+    for owner, bias, factors in ((users, slope.user_bias, slope.user_factors),
+                                 (items, slope.item_bias, slope.item_factors)):
+        most = 1 / (step * np.maximum(np.bincount(owner, curvature, len(bias)), TINY))  # as a multiple of `step`
+        rows = np.flatnonzero(most < 1)
+        bias[rows] *= most[rows]
+        factors[rows] *= most[rows, None]
+    return slope
+
+
 class BiasedMF(Recommender):
     """Biased matrix factorisation of explicit ratings by mini-batch gradient descent.
 
     `predict` gives ratings, unclipped; `score` and `recommend` rank by them.
 
+    Ratings are learned in standard units, minus their mean and divided by their standard deviation, so that the
+    hyperparameters mean the same on a scale of 1 to 5 and of 0 to 100. What is predicted and stored is in the
+    ratings' own unit again.
+
     Args:
         n_factors: length of the vectors p and q.
         reg: λ, the price of long vectors.
-        learning_rate: step size in the first epoch; it acts on the *sum* over a batch.
+        learning_rate: step size in the first epoch. It acts on the *sum* over a batch, except for rows with so many
+            ratings in the batch that they would overshoot: their step is as long as is safe (`bounded`).
         decay: factor on the step size from one epoch to the next.
         n_epochs: passes over the ratings.
         batch_size: ratings in one step.
-        init_scale: standard deviation of the first factors.
+        init_scale: standard deviation of the first factors, in standard units.
         seed: of the first factors and of the order of the ratings.
 
     Attributes:
@@ -123,7 +158,7 @@ class BiasedMF(Recommender):
 
     requires = ("ratings",)
 
-    def __init__(self, n_factors: int = 200, reg: float = 0.1, learning_rate: float = 0.02, decay: float = 0.97,
+    def __init__(self, n_factors: int = 200, reg: float = 0.075, learning_rate: float = 0.02, decay: float = 0.97,
                  n_epochs: int = 40, batch_size: int = 4000, init_scale: float = 0.02, seed: int = 0) -> None:
         self.n_factors = whole_number("n_factors", n_factors)
         self.reg = real_number("reg", reg, least=0.0)
@@ -134,10 +169,12 @@ class BiasedMF(Recommender):
         self.init_scale = real_number("init_scale", init_scale, above=0.0)
         self.seed = whole_number("seed", seed, least=0)
 
+    @np.errstate(over="ignore", invalid="ignore")  # what overflows ends in one error below, not in warnings
     def _fit(self, data: Dataset) -> None:
         observed = data.matrix("ratings").tocoo()  # one entry a pair: who rates a film twice has changed their mind
         (users, items), ratings = observed.coords, observed.data
-        mean = float(ratings.mean())
+        mean, spread = float(ratings.mean(dtype=np.float64)), float(ratings.std(dtype=np.float64)) or 1.0
+        ratings = ((ratings - mean) / spread).astype(np.float32)  # standard units: their mean is 0
         rng = np.random.default_rng(self.seed)
         theta = Parameters.random(data.n_users, data.n_items, self.n_factors, self.init_scale, rng)
 
@@ -148,20 +185,24 @@ class BiasedMF(Recommender):
             squared = 0.0
             for start in range(0, len(order), self.batch_size):
                 batch = order[start:start + self.batch_size]
-                errors = ratings[batch] - predict(theta, mean, users[batch], items[batch])
-                descend(theta, gradient(theta, users[batch], items[batch], errors, self.reg), step)
+                who, what = users[batch], items[batch]
+                errors = ratings[batch] - predict(theta, 0.0, who, what)
+                slope = gradient(theta, who, what, errors, self.reg)
+                descend(theta, bounded(slope, theta, who, what, self.reg, step), step)
                 squared += float(errors @ errors)
-            history.append((squared / len(ratings)) ** 0.5)
+            history.append(spread * (squared / len(ratings)) ** 0.5)
             if not np.isfinite(history[-1]):
-                raise FloatingPointError(f"training diverged in epoch {epoch + 1}: try a learning_rate below "
-                                         f"{self.learning_rate}")
+                raise FloatingPointError(f"training diverged in epoch {epoch + 1}: try an init_scale below "
+                                         f"{self.init_scale:g}")
 
         # Who has no rating was never moved: the small random factors say nothing about them.
         theta.user_factors[np.bincount(users, minlength=data.n_users) == 0] = 0
         theta.item_factors[np.bincount(items, minlength=data.n_items) == 0] = 0
+        # Back in the ratings' own unit; each of the two factors of an affinity takes its half.
         self.mean_, self.history_ = mean, {"rmse": history}
-        self.user_bias_, self.item_bias_ = theta.user_bias, theta.item_bias
-        self.user_factors_, self.item_factors_ = theta.user_factors, theta.item_factors
+        self.user_bias_, self.item_bias_ = (np.float32(spread) * bias for bias in (theta.user_bias, theta.item_bias))
+        self.user_factors_, self.item_factors_ = (
+            np.float32(spread ** 0.5) * factors for factors in (theta.user_factors, theta.item_factors))
 
     @property
     def _theta(self) -> Parameters:
