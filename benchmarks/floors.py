@@ -40,8 +40,8 @@ LOGS: dict[str, Callable[[], Dataset | PlantedLog]] = {
     # not looked at when the rules were made
     "dense, seed 7": lambda: dense_log(seed=7),
     "sparse, seed 7": lambda: sparse_log(seed=7),
-    "between": lambda: planted_log(1500, 2000, 45, structure=1.0, drift=0.4, visit=0.3, seed=3),
-    "thin": lambda: planted_log(3000, 3000, 9, structure=0.8, drift=0.3, head=5.0, exponent=1.0, seed=4),
+    "between": lambda: planted_log(1500, 2000, 45, structure=1.2, drift=0.4, visit=0.3, seed=3),
+    "thin": lambda: planted_log(3000, 3000, 10, structure=1.2, drift=0.3, head=10.0, seed=4),
 }
 CONTENT = ("ContentEmbedding", "LLMInterestModel")  # texts are all that they read
 
