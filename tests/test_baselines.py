@@ -17,6 +17,7 @@ from keras_recs.evaluation import (
     ItemKNNRecommender,
     PopularityRecommender,
     RandomRecommender,
+    RecentPopularityRecommender,
     baselines,
     evaluate,
     evaluate_ratings,
@@ -81,6 +82,47 @@ def test_popularity_counts_users_not_events() -> None:
     recommender = PopularityRecommender().fit(data)
     assert recommender.score([1, 3]).tolist() == [[1, 2], [1, 2]]
     assert recommender.recommend([1, 2], 1).items.tolist() == [[20], [10]]
+
+
+# --- recent popularity --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def fashion() -> Dataset:
+    """Ten events, a user each, in the order of time: item 1 four times, then 2 three times, then 3, 3, 1."""
+    times = np.arange(10) * 60
+    shuffled = np.random.default_rng(0).permutation(10)  # the order of the rows is not that of time
+    items = np.array([1, 1, 1, 1, 2, 2, 2, 3, 3, 1])
+    return Dataset.from_arrays(np.arange(10)[shuffled], items[shuffled], timestamps=times[shuffled])
+
+
+def test_recent_popularity_counts_the_window_that_ends_with_the_user(fashion: Dataset) -> None:
+    scores = RecentPopularityRecommender(share=0.4).fit(fashion).score([9, 6, 3])  # windows of four events
+    assert np.floor(scores).tolist() == [[1, 1, 2], [1, 3, 0], [4, 0, 0]], "by hand, from the list of ten"
+    assert scores - np.floor(scores) == pytest.approx(np.array([[5, 3, 2], [4, 3, 0], [4, 0, 0]]) / 11), \
+        "of equal counts, what was met more often up to then is first"
+    lists = RecentPopularityRecommender(share=0.4).fit(fashion).recommend([9], 3, exclude_seen=False)
+    assert lists.items.tolist() == [[3, 1, 2]], "3 twice; then 1 and 2 once, and 1 five times in all"
+
+
+def test_recent_popularity_knows_nothing_of_later_events(fashion: Dataset) -> None:
+    early = fashion.with_interactions(fashion.interactions.take(fashion.interactions.timestamps < 420))
+    whole, half = (RecentPopularityRecommender(share=window).fit(data)
+                   for data, window in ((fashion, 0.3), (early, 3 / 7)))  # three events, either way
+    assert np.floor(whole.score([6])).tolist() == np.floor(half.score([6])).tolist() == [[0, 3, 0]], \
+        "what comes after a user's last event must not count for them"
+
+
+def test_recent_popularity_over_all_of_the_log_is_popularity_at_its_end(fashion: Dataset) -> None:
+    assert np.floor(RecentPopularityRecommender(share=1.0).fit(fashion).score([9])).tolist() == [[5, 3, 2]], \
+        "the window is the log"
+
+
+def test_who_was_never_seen_gets_the_chart_at_the_end(fashion: Dataset) -> None:
+    known = fashion.interactions
+    padded = fashion.with_interactions(known.take(known.users != 0))
+    model = RecentPopularityRecommender(share=0.4).fit(padded)
+    assert model.score([0]).tolist() == model.score([9]).tolist(), "user 0 has no event here, user 9 the latest"
 
 
 # --- item KNN -----------------------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ def text(rows: list[Row], width: int = 100, fitted: bool = False) -> str:
 
 def test_baselines_come_first_whatever_the_entries(data: Dataset) -> None:
     assert [(r.question, r.answer) for r in leaderboard([], data, "P1", progress=False)] == [
-        (None, "random"), (None, "popularity"), (None, "item-KNN")]
+        (None, "random"), (None, "popularity"), (None, "recent popularity"), (None, "item-KNN")]
     entries = [(7, "mine", lambda: RandomRecommender(seed=3))]
     last = leaderboard(entries, data, "P2", progress=False)[-1]
     assert (last.question, last.answer) == (7, "mine")

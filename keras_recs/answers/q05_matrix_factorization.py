@@ -30,7 +30,6 @@ from keras_recs.heart import heart
 from keras_recs.progress import progress
 from keras_recs.recommender import Recommender
 
-
 TINY = 1e-12  # a row without ratings has no curvature, and no slope either
 
 

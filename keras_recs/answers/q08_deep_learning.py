@@ -22,7 +22,11 @@ from keras_recs.checks import real_number, whole_number, whole_numbers
 from keras_recs.data.dataset import Dataset
 from keras_recs.data.sampling import NegativeSampler
 from keras_recs.heart import heart
-from keras_recs.neural import Batch, KerasRecommender
+from keras_recs.neural import Batch, KerasRecommender, embedding_price, for_cold, is_thin
+
+USUAL_REG = 3e-6  # L2 price of the embeddings
+USUAL_EPOCHS = 10
+STEPS = 800  # of training on a thin log, where it is the price that ends the learning and not the last epoch
 
 
 class NeuMF(KerasRecommender):
@@ -36,14 +40,19 @@ class NeuMF(KerasRecommender):
         hidden: units of the dense layers of the MLP branch.
         dropout: share of the last layer's inputs left out in training: it must not lean on single products. It
             makes probabilities more honest; the ranking hardly changes.
-        embedding_reg: L2 price of the embedding tables.
+        embedding_reg: L2 price of the embedding tables. None for 3e-6, and on a thin log what
+            `embedding_price` says.
         n_negatives: negatives for each positive.
         learning_rate: of Adam.
-        n_epochs, batch_size, seed: as the names say.
+        n_epochs: None for 10 or, on a thin log, for about 800 steps of training, in 10 to 40 epochs.
+        batch_size, seed: as the names say.
 
     Attributes:
         model_: the trained Keras model; inputs `user_id` and `item_id`, each (batch,), output (batch, 1).
         history_: "loss" -> loss of each epoch.
+        embedding_reg_, n_epochs_: as given or as chosen.
+
+    A user without events gets the mean embeddings of the others: what all like.
 
     >>> model = NeuMF(gmf_dim=4, mlp_dim=4, hidden=(8,)).build(n_users=10, n_items=20)
     >>> model.predict({"user_id": np.array([3, 3]), "item_id": np.array([0, 19])}, verbose=0).shape
@@ -53,16 +62,16 @@ class NeuMF(KerasRecommender):
     score_layer = "logit"
 
     def __init__(self, gmf_dim: int = 64, mlp_dim: int = 16, hidden: Sequence[int] = (32,), dropout: float = 0.3,
-                 embedding_reg: float = 3e-6, n_negatives: int = 8, learning_rate: float = 0.003, n_epochs: int = 10,
-                 batch_size: int = 8192, seed: int = 0) -> None:
+                 embedding_reg: float | None = None, n_negatives: int = 8, learning_rate: float = 0.003,
+                 n_epochs: int | None = None, batch_size: int = 8192, seed: int = 0) -> None:
         self.gmf_dim = whole_number("gmf_dim", gmf_dim)
         self.mlp_dim = whole_number("mlp_dim", mlp_dim)
         self.hidden = whole_numbers("hidden", hidden)
         self.dropout = real_number("dropout", dropout, least=0.0, most=0.9)
-        self.embedding_reg = real_number("embedding_reg", embedding_reg, least=0.0)
+        self.embedding_reg = None if embedding_reg is None else real_number("embedding_reg", embedding_reg, least=0.0)
         self.n_negatives = whole_number("n_negatives", n_negatives)
         self.learning_rate = real_number("learning_rate", learning_rate, above=0.0)
-        self.n_epochs = whole_number("n_epochs", n_epochs)
+        self.n_epochs = None if n_epochs is None else whole_number("n_epochs", n_epochs)
         self.batch_size = whole_number("batch_size", batch_size)
         self.seed = whole_number("seed", seed, least=0)
 
@@ -94,10 +103,35 @@ class NeuMF(KerasRecommender):
         model.compile(optimizer=keras.optimizers.Adam(self.learning_rate), loss="binary_crossentropy")
         return model
 
+    def _build(self, data: Dataset) -> keras.Model:
+        self.embedding_reg_, self.n_epochs_ = USUAL_REG, USUAL_EPOCHS
+        if is_thin(data.seen):
+            examples = data.seen.nnz * (1 + self.n_negatives)  # in an epoch
+            self.embedding_reg_ = embedding_price(data.seen, USUAL_REG, 1 + self.n_negatives)
+            self.n_epochs_ = min(max(USUAL_EPOCHS, -(-STEPS * self.batch_size // examples)), 4 * USUAL_EPOCHS)
+        if self.embedding_reg is not None:
+            self.embedding_reg_ = self.embedding_reg
+        if self.n_epochs is not None:
+            self.n_epochs_ = self.n_epochs
+        return self.build(data.n_users, data.n_items)
+
+    def _n_epochs(self) -> int:
+        return self.n_epochs_
+
+    def _fit(self, data: Dataset) -> None:
+        super()._fit(data)
+        for name in ("user_gmf", "user_mlp"):
+            table = self.model_.get_layer(name).embeddings
+            table.assign(for_cold(np.asarray(table), data.seen))
+
+    def _price(self) -> float:
+        """Of the embeddings: as `fit` has chosen it, or, where `build` is called on its own, the usual one."""
+        return getattr(self, "embedding_reg_", USUAL_REG) if self.embedding_reg is None else self.embedding_reg
+
     def _table(self, n: int, dim: int, name: str) -> layers.Embedding:
         return layers.Embedding(n, dim, name=name,
                                 embeddings_initializer=keras.initializers.RandomNormal(stddev=0.05),
-                                embeddings_regularizer=keras.regularizers.L2(self.embedding_reg))
+                                embeddings_regularizer=keras.regularizers.L2(self._price()))
 
     @heart("Without end: every positive once and n_negatives fresh unmet items for each, shuffled, with labels.")
     def _epochs(self, data: Dataset, rng: np.random.Generator) -> Iterator[Batch]:

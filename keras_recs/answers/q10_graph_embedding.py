@@ -150,6 +150,21 @@ def embed(adjacency: sparse.csr_array, *, dim: int = 64, walks_per_node: int = 2
                      noise_exponent=noise_exponent, learning_rate=learning_rate, seed=int(rng.integers(2 ** 31)))
 
 
+def enough_walks(adjacency: sparse.csr_array, length: int, passes: int = 60, most: int = 40, least: int = 2000) -> int:
+    """Walks per node with which each edge is passed about `passes` times, in either direction, but `most` at most.
+
+    Each step goes along one edge, so it is the edges that say how much there is to learn. A graph of a few nodes gets
+    up to `least` walks in all: its vectors have to get away from where they start.
+
+    >>> ring = sparse.csr_array(np.roll(np.eye(1000), 1, axis=0) + np.roll(np.eye(1000), -1, axis=0))
+    >>> enough_walks(ring, length=10)  # 6 walks of 10 nodes pass 60 edges, and there is an edge a node
+    6
+    """
+    n_nodes = max(1, int(np.count_nonzero(np.diff(adjacency.indptr))))
+    n_edges = adjacency.nnz / 2
+    return min(most, max(round(passes * n_edges / (n_nodes * length)), round(least / n_nodes), 1))
+
+
 def embed_graph(graph: nx.Graph, **settings: Any) -> tuple[list[Hashable], Embedding]:
     """Vectors for the nodes of any undirected networkx graph: (nodes, embedding), row by row.
 
@@ -175,7 +190,8 @@ class DeepWalk(FactorRecommender):
 
     Args:
         n_factors: length of the vectors.
-        walks_per_node: walks, as a multiple of the number of nodes.
+        walks_per_node: walks, as a multiple of the number of nodes. None for so many that each edge is passed about
+            60 times, 40 at most: what more of them teach is the accidents of a thin log.
         walk_length: nodes on a walk.
         window: how far from the middle word its context reaches. Walks alternate between users and items, so only
             odd distances show a user items: 1 their own, 3 those of users who share an item, and so on. As in
@@ -193,6 +209,7 @@ class DeepWalk(FactorRecommender):
         item_factors_: (n_items, n_factors) y of the items, or x with "dot".
         item_bias_: (n_items,) log(k q[i]); for items that nobody met, the log of half a visit's share of all. None
             with "dot".
+        walks_per_node_: as given or as chosen.
 
     >>> from keras_recs.data import from_matrix
     >>> data = from_matrix([[1, 1, 0, 0], [1, 0, 1, 0], [0, 1, 1, 0], [1, 1, 1, 0]])
@@ -200,11 +217,11 @@ class DeepWalk(FactorRecommender):
     [[2]]
     """
 
-    def __init__(self, n_factors: int = 64, walks_per_node: int = 40, walk_length: int = 40, window: int = 3,
-                 n_negatives: int = 5, noise_exponent: float = 0.1, learning_rate: float = 0.025,
+    def __init__(self, n_factors: int = 64, walks_per_node: int | None = None, walk_length: int = 40,
+                 window: int = 3, n_negatives: int = 5, noise_exponent: float = 0.1, learning_rate: float = 0.025,
                  scoring: str = "conditional", seed: int = 0) -> None:
         self.n_factors = whole_number("n_factors", n_factors)
-        self.walks_per_node = whole_number("walks_per_node", walks_per_node)
+        self.walks_per_node = None if walks_per_node is None else whole_number("walks_per_node", walks_per_node)
         self.walk_length = whole_number("walk_length", walk_length, least=2)
         self.window = whole_number("window", window)
         self.n_negatives = whole_number("n_negatives", n_negatives)
@@ -216,7 +233,8 @@ class DeepWalk(FactorRecommender):
     @heart("Embed the user-item graph; keep x of the users, y of the items, and the popularity that the noise took.")
     def _fit(self, data: Dataset) -> None:
         graph = bipartite(data)
-        x, y = embed(graph, dim=self.n_factors, walks_per_node=self.walks_per_node,
+        self.walks_per_node_ = self.walks_per_node or enough_walks(graph, self.walk_length)
+        x, y = embed(graph, dim=self.n_factors, walks_per_node=self.walks_per_node_,
                      walk_length=self.walk_length, window=self.window, n_negatives=self.n_negatives,
                      noise_exponent=self.noise_exponent, learning_rate=self.learning_rate, seed=self.seed)
         self.user_factors_ = x[:data.n_users]  # node u < n_users is user u, node n_users + i is item i

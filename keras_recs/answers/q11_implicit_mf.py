@@ -154,6 +154,21 @@ def gather(y: np.ndarray, r: sparse.csr_array, rows: np.ndarray) -> tuple[np.nda
     return y[r.indices[place]], np.where(slot < length, r.data[place], 0)
 
 
+def confidence_of(r: sparse.csr_array, share: float = 0.05) -> float:
+    """The α with which α Σ r is `share` of the number of all pairs, and at least 1.
+
+    >>> confidence_of(sparse.csr_array(np.eye(200, dtype=np.float32)))  # 1 pair in 200
+    10.0
+    """
+    n_rows, n_columns = r.shape
+    return max(1.0, share * n_rows * n_columns / float(r.sum(dtype=np.float64)))
+
+
+def penalty_for(alpha: float) -> float:
+    """λ that suits this α: 10 where an event weighs 2 or less, and in proportion to its weight 1 + α from there on."""
+    return 10.0 * max(1.0, (1 + alpha) / 2)
+
+
 class ImplicitALS(FactorRecommender):
     """Weighted matrix factorisation of implicit feedback by alternating least squares.
 
@@ -161,13 +176,20 @@ class ImplicitALS(FactorRecommender):
 
     Args:
         n_factors: length of the vectors.
-        reg: λ, in events: a row with fewer is mostly penalty.
-        alpha: α, how much more an observed pair counts than another; 0 weighs all pairs alike.
+        reg: λ, in units of J: a row whose events weigh less is mostly penalty. None for 10, and in proportion more
+            where α is above 1 and an event weighs 1 + α.
+        alpha: α, how much more an observed pair counts than another; 0 weighs all pairs alike. None for as much as
+            the log is sparse: with α fixed, what was observed has the less say in J, the less there is of it. It is
+            1 on a log that has 5 % of all pairs or more, and grows so that α times what was observed stays 5 %.
         n_iterations: each solves for all users, then for all items.
         reg_exponent: λ of a row grows with its mean confidence to this power; 0 for one λ, 1 in proportion.
         n_steps: steps of the conjugate gradients in each solve; they start from the solve before.
         confidence: what r is: "binary" (met or not), "counts" (how often) or "ratings" (the latest).
         seed: of the first item factors.
+
+    Attributes:
+        alpha_, reg_: α and λ, as given or as chosen.
+        user_factors_, item_factors_: x, y.
 
     >>> from keras_recs.data import from_matrix
     >>> data = from_matrix([[1, 1, 0], [1, 1, 0], [0, 1, 1], [1, 0, 0]])
@@ -176,11 +198,12 @@ class ImplicitALS(FactorRecommender):
     [[1]]
     """
 
-    def __init__(self, n_factors: int = 192, reg: float = 10.0, alpha: float = 1.0, n_iterations: int = 15,
-                 reg_exponent: float = 1.0, n_steps: int = 3, confidence: str = "binary", seed: int = 0) -> None:
+    def __init__(self, n_factors: int = 192, reg: float | None = None, alpha: float | None = None,
+                 n_iterations: int = 15, reg_exponent: float = 1.0, n_steps: int = 3, confidence: str = "binary",
+                 seed: int = 0) -> None:
         self.n_factors = whole_number("n_factors", n_factors)
-        self.reg = real_number("reg", reg, above=0.0)
-        self.alpha = real_number("alpha", alpha, least=0.0)
+        self.reg = None if reg is None else real_number("reg", reg, above=0.0)
+        self.alpha = None if alpha is None else real_number("alpha", alpha, least=0.0)
         self.n_iterations = whole_number("n_iterations", n_iterations)
         self.reg_exponent = real_number("reg_exponent", reg_exponent, least=0.0, most=1.0)
         self.n_steps = whole_number("n_steps", n_steps)
@@ -192,15 +215,17 @@ class ImplicitALS(FactorRecommender):
         r = data.matrix(self.confidence)
         if r.data.min() <= 0:
             raise ValueError(f"confidence={self.confidence!r} needs values above 0, got {r.data.min():g}")
+        self.alpha_ = confidence_of(r) if self.alpha is None else self.alpha
+        self.reg_ = penalty_for(self.alpha_) if self.reg is None else self.reg
         by_item = r.T.tocsr()
-        user_reg = penalties(r, self.alpha, self.reg, self.reg_exponent)
-        item_reg = penalties(by_item, self.alpha, self.reg, self.reg_exponent)
+        user_reg = penalties(r, self.alpha_, self.reg_, self.reg_exponent)
+        item_reg = penalties(by_item, self.alpha_, self.reg_, self.reg_exponent)
         x = np.zeros((data.n_users, self.n_factors), np.float32)
         y = np.random.default_rng(self.seed).standard_normal((data.n_items, self.n_factors), np.float32)
         y *= 0.1 / self.n_factors ** 0.5
         for _ in progress(range(self.n_iterations), description="alternating least squares"):
-            x = half_step(x, y, r, self.alpha, user_reg, self.n_steps)
-            y = half_step(y, x, by_item, self.alpha, item_reg, self.n_steps)
+            x = half_step(x, y, r, self.alpha_, user_reg, self.n_steps)
+            y = half_step(y, x, by_item, self.alpha_, item_reg, self.n_steps)
         self.user_factors_, self.item_factors_ = x, y
 
     @heart("The half step for one new row: what the user met, its own λ, from zero.")
@@ -217,8 +242,8 @@ class ImplicitALS(FactorRecommender):
         n_items = len(self.item_factors_)
         r = sparse.csr_array((np.ones(len(columns), np.float32), columns, [0, len(columns)]), shape=(1, n_items))
         nobody = np.zeros((1, self.n_factors), np.float32)
-        return half_step(nobody, self.item_factors_, r, self.alpha,
-                         penalties(r, self.alpha, self.reg, self.reg_exponent), n_steps=50)[0]
+        return half_step(nobody, self.item_factors_, r, self.alpha_,
+                         penalties(r, self.alpha_, self.reg_, self.reg_exponent), n_steps=50)[0]
 
 
 # --- pairwise ranking --------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ Feedback".
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, ClassVar
 
 import keras
@@ -35,7 +36,9 @@ from keras_recs.checks import one_of, real_number, whole_number
 from keras_recs.data.dataset import Dataset
 from keras_recs.data.graph import bipartite
 from keras_recs.heart import heart
-from keras_recs.neural import RankingModel, RankingRecommender
+from keras_recs.neural import RankingModel, RankingRecommender, embedding_price, events_per_row, for_cold
+
+RICH = 50.0  # events a row from which NGCF learns tastes rather than edges
 
 
 @heart("Divide every edge by the roots of the degrees at both its ends; a node without edges keeps its zeros.")
@@ -183,7 +186,7 @@ class LightGCN(RankingRecommender):
         n_layers: K. With 0 the graph is not used: plain matrix factorisation.
         dim: length of the vectors E(0).
         loss: "softmax", the positive against all negatives of its row at once; or "bpr", against each on its own.
-        reg: L2 price of E(0).
+        reg: L2 price of E(0). None for 2e-6, and more where rows have fewer than 50 events (`embedding_price`).
         init_scale: standard deviation of the first E(0).
         n_negatives: negatives for each positive.
         learning_rate: of Adam.
@@ -192,7 +195,8 @@ class LightGCN(RankingRecommender):
 
     Attributes:
         model_: the trained Keras model; inputs `user_id` (batch,) and `item_id` (batch, m), output (batch, m).
-        user_factors_, item_factors_: the rows of E.
+        user_factors_, item_factors_: the rows of E; a user without events has the mean of the others.
+        reg_: as given or as chosen.
         history_: "loss" -> loss of each epoch.
 
     >>> from keras_recs.data import from_matrix
@@ -204,13 +208,13 @@ class LightGCN(RankingRecommender):
 
     encoder: ClassVar[type[LightGraphConvolution]] = LightGraphConvolution
 
-    def __init__(self, n_layers: int = 2, dim: int = 64, loss: str = "softmax", reg: float = 2e-6,
+    def __init__(self, n_layers: int = 2, dim: int = 64, loss: str = "softmax", reg: float | None = None,
                  init_scale: float = 0.1, n_negatives: int = 16, learning_rate: float = 0.03, n_epochs: int = 10,
                  n_batches: int = 20, seed: int = 0) -> None:
         self.n_layers = whole_number("n_layers", n_layers, least=0)
         self.dim = whole_number("dim", dim)
         self.loss = one_of("loss", loss, tuple(LOSSES))
-        self.reg = real_number("reg", reg, least=0.0)
+        self.reg = None if reg is None else real_number("reg", reg, least=0.0)
         self.init_scale = real_number("init_scale", init_scale, above=0.0)
         self.n_negatives = whole_number("n_negatives", n_negatives)
         self.learning_rate = real_number("learning_rate", learning_rate, above=0.0)
@@ -235,8 +239,8 @@ class LightGCN(RankingRecommender):
                              f"got shape {adjacency.shape}")
         user_id = keras.Input((), dtype="int32", name="user_id")  # (batch,)
         item_id = keras.Input((None,), dtype="int32", name="item_id")  # (batch, m)
-        convolution = self.encoder(n_users, n_items, adjacency.nnz, self.dim, self.n_layers, self.reg, self.init_scale,
-                                   name="convolution")
+        convolution = self.encoder(n_users, n_items, adjacency.nnz, self.dim, self.n_layers,
+                                   self._price(adjacency[:n_users, n_users:]), self.init_scale, name="convolution")
         convolution.connect(adjacency)
         users, items = convolution(user_id, item_id)  # (batch, dim), (batch, m, dim)
         score = layers.Dot(axes=(1, 2), dtype="float32", name="score")([users, items])  # (batch, m)
@@ -247,8 +251,16 @@ class LightGCN(RankingRecommender):
     def _batch_size(self, n: int) -> int:
         return -(-n // self.n_batches)
 
+    def _price(self, seen: sparse.csr_array) -> float:
+        return embedding_price(seen, rich=2e-6) if self.reg is None else self.reg
+
     def _build(self, data: Dataset) -> keras.Model:
+        self.reg_ = self._price(data.seen)
         return self.build(data.n_users, data.n_items, bipartite(data))
+
+    def _fit(self, data: Dataset) -> None:
+        super()._fit(data)
+        self.user_factors_ = for_cold(self.user_factors_, data.seen)
 
     def _vectors(self) -> tuple[np.ndarray, np.ndarray]:
         convolution = self.model_.get_layer("convolution")
@@ -260,14 +272,25 @@ class NGCF(LightGCN):
     """NGCF on the graph of users and items: LightGCN with the layers that it dropped.
 
     Arguments and attributes as for `LightGCN`. It overfits sooner, hence fewer epochs by default.
+
+    On a thin log it learns the edges themselves by heart: with a dozen events, a user's vector is for a good part
+    that of the very film that is to be predicted, and W1 and W2 learn to bring that out. With fewer than 50 events a
+    row, `fit` warns that it may rank below popularity (LightGCN, without those weights, does not).
     """
 
     encoder = NeuralGraphConvolution
 
-    def __init__(self, n_layers: int = 2, dim: int = 64, loss: str = "softmax", reg: float = 2e-6,
+    def __init__(self, n_layers: int = 2, dim: int = 64, loss: str = "softmax", reg: float | None = None,
                  init_scale: float = 0.1, n_negatives: int = 8, learning_rate: float = 0.03, n_epochs: int = 6,
                  n_batches: int = 20, seed: int = 0) -> None:
         super().__init__(n_layers, dim, loss, reg, init_scale, n_negatives, learning_rate, n_epochs, n_batches, seed)
+
+    def _fit(self, data: Dataset) -> None:
+        depth = events_per_row(data.seen)
+        if depth < RICH:
+            warnings.warn(f"{data.name!r} is thin for NGCF: {depth:.0f} events a row, where {RICH:.0f} are wanted; it "
+                          "may rank below popularity, and LightGCN is the safer choice", UserWarning, stacklevel=3)
+        super()._fit(data)
 
 
 GraphConvolutionalNetworkRecommender = LightGCN  # the published answer's name

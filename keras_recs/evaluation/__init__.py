@@ -6,6 +6,7 @@ from keras_recs.evaluation.baselines import (
     ItemKNNRecommender,
     PopularityRecommender,
     RandomRecommender,
+    RecentPopularityRecommender,
 )
 from keras_recs.evaluation.bootstrap import Comparison, compare
 from keras_recs.evaluation.leaderboard import Row, leaderboard, render
@@ -14,6 +15,6 @@ from keras_recs.evaluation.sampled import sampled_evaluation
 
 __all__ = [
     "BiasRecommender", "Comparison", "Evaluation", "GlobalMeanRecommender", "ItemKNNRecommender",
-    "PopularityRecommender", "RandomRecommender", "Row", "compare", "evaluate", "evaluate_ratings",
-    "evaluate_scores", "leaderboard", "render", "sampled_evaluation",
+    "PopularityRecommender", "RandomRecommender", "RecentPopularityRecommender", "Row", "compare", "evaluate",
+    "evaluate_ratings", "evaluate_scores", "leaderboard", "render", "sampled_evaluation",
 ]

@@ -64,6 +64,56 @@ class PopularityRecommender(Recommender):
         return self.popularity_[items]
 
 
+class RecentPopularityRecommender(Recommender):
+    """The score of an item is how often it was met lately, when the user was last seen.
+
+    A chart of all time lists what was popular once. This one counts the events of a window that ends with the
+    user's latest event: nothing of what comes after it is known. Of equal counts, what was met more often up to then
+    is first; a user without events gets the chart at the end of the log.
+
+    Args:
+        share: length of the window, as a share of the log's events.
+
+    Attributes:
+        charts_: (n_charts, n_items) float32, the scores at so many points of the log.
+        chart_of_: (n_users,) which of them is each user's.
+
+    >>> from keras_recs.data import Dataset
+    >>> log = Dataset.from_arrays(list("abcdef"), [1, 1, 1, 2, 2, 3], timestamps=[1, 2, 3, 4, 5, 6])
+    >>> RecentPopularityRecommender(share=0.5).fit(log).recommend(["f"], k=2).items.tolist()  # 3 is known to f
+    [[2, 1]]
+    """
+
+    requires = ("timestamps",)
+    CHARTS = 64
+
+    def __init__(self, share: float = 0.1) -> None:
+        self.share = real_number("share", share, above=0.0, most=1.0)
+
+    def _fit(self, data: Dataset) -> None:
+        events = data.interactions
+        assert events.timestamps is not None, "`requires` sees to it"
+        order = np.argsort(events.timestamps, kind="stable")
+        users, items = events.users[order], events.items[order]
+        n = len(order)
+        ends = np.unique(np.ceil(np.linspace(0, n, self.CHARTS + 1)[1:]).astype(int))  # events before each chart
+        window = max(1, round(self.share * n))
+        self.charts_ = np.empty((len(ends), data.n_items), np.float32)
+        for chart, end in enumerate(ends):
+            recent = np.bincount(items[max(0, end - window):end], minlength=data.n_items)
+            ever = np.bincount(items[:end], minlength=data.n_items)
+            self.charts_[chart] = recent + ever / (n + 1)  # below 1: it settles ties only
+        last = np.full(data.n_users, n - 1)
+        last[users] = np.arange(n)  # of several, the latest stays
+        self.chart_of_ = np.searchsorted(ends, last + 1)
+
+    def _score(self, users: np.ndarray) -> np.ndarray:
+        return self.charts_[self.chart_of_[users]]
+
+    def _predict(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
+        return self.charts_[self.chart_of_[users], items]
+
+
 class ItemKNNRecommender(Recommender):
     """Cosine item KNN (Sarwar et al. 2001; top-N with kept neighbours: Deshpande & Karypis 2004).
 

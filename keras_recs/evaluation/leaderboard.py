@@ -18,6 +18,7 @@ from keras_recs.evaluation.baselines import (
     ItemKNNRecommender,
     PopularityRecommender,
     RandomRecommender,
+    RecentPopularityRecommender,
 )
 from keras_recs.evaluation.bootstrap import LOWER_IS_BETTER
 from keras_recs.evaluation.protocol import evaluate
@@ -39,7 +40,7 @@ Entry = tuple[int | None, str, Callable[[], Recommender]]
 
 RANKING_BASELINES: tuple[Entry, ...] = (
     (None, "random", RandomRecommender), (None, "popularity", PopularityRecommender),
-    (None, "item-KNN", ItemKNNRecommender))
+    (None, "recent popularity", RecentPopularityRecommender), (None, "item-KNN", ItemKNNRecommender))
 RATING_BASELINES: tuple[Entry, ...] = (
     (None, "global mean", GlobalMeanRecommender), (None, "biases", BiasRecommender))
 

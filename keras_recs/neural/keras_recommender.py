@@ -32,7 +32,7 @@ class KerasRecommender(Recommender):
     After `fit`, `model_` is the trained Keras model and `history_` its curves: name -> one value for each epoch.
     """
 
-    n_epochs: int
+    n_epochs: int | None
     batch_size: int
     seed: int
     #: The layer whose output ranks items, when that is not the model's last one.
@@ -53,6 +53,11 @@ class KerasRecommender(Recommender):
         """The model for these data: what `build` gives, unless it needs more of them than their sizes."""
         return self.build(data.n_users, data.n_items)
 
+    def _n_epochs(self) -> int:
+        """How many epochs to train for; asked after `_build`, which has seen the data."""
+        assert self.n_epochs is not None, "who has None for a default says here what it means"
+        return self.n_epochs
+
     def _batch_size(self, n: int) -> int:
         """Examples in one step, of `n` in an epoch."""
         return self.batch_size
@@ -66,7 +71,7 @@ class KerasRecommender(Recommender):
             if strategy.num_replicas_in_sync == 1:  # several replicas cannot end on less than all the steps of a call
                 self.model_.steps_per_execution = STEPS_AT_ONCE
             epochs = self._epochs(data, np.random.default_rng(self.seed))
-            bar = progress(range(self.n_epochs), description=type(self).__name__)
+            bar = progress(range(self._n_epochs()), description=type(self).__name__)
             for epoch in bar:
                 inputs, labels, size = self._batches(*next(epochs))
                 # One call an epoch, on arrays. A stream from a generator would be one call for all of them, but in

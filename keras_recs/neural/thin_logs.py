@@ -1,0 +1,47 @@
+"""How thin a log is, and the L2 price of embeddings that follows from it."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+
+RICH = 50.0  # events a row from which a log is not thin
+PRICE = 10.0  # of a vector on a thin log, in events, times the events a row; one event at most
+
+
+def events_per_row(seen: sparse.csr_array) -> float:
+    """How many events a user has and an item has: the geometric mean of the two averages, over those who have any.
+
+    >>> events_per_row(sparse.csr_array([[1, 1, 1, 0], [1, 1, 1, 0], [0, 0, 0, 0]]))  # 3 a user and 2 an item
+    2.449489742783178
+    """
+    users = np.count_nonzero(np.diff(seen.indptr))
+    items = len(np.unique(seen.indices))
+    return float(seen.nnz / (users * items) ** 0.5) if seen.nnz else 0.0
+
+
+def is_thin(seen: sparse.csr_array) -> bool:
+    """Whether rows have fewer than 50 events: fewer than training for a few epochs can be trusted with."""
+    return 0 < events_per_row(seen) < RICH
+
+
+def embedding_price(seen: sparse.csr_array, rich: float, examples: int = 1) -> float:
+    """The L2 price of the embeddings of users and items: `rich`, unless the log is thin.
+
+    The loss is a mean over n events, or over `examples` for each of them: a price λ weighs as much as λ · n · examples
+    events. Where rows have many events, stopping early is protection enough. Where they have few, each step of Adam
+    still moves a vector by the learning rate, however little there is to learn: the vectors follow noise. So below 50
+    events a row the price of a vector, in events, is 10 / (events a row): the less evidence, the more, up to one.
+    """
+    if not is_thin(seen):
+        return rich
+    return min(1.0, PRICE / events_per_row(seen)) / (seen.nnz * examples)
+
+
+def for_cold(vectors: np.ndarray, seen: sparse.csr_array) -> np.ndarray:
+    """User vectors (n_users, dim) in which a user without events has the mean of the others, in a new array.
+
+    Training never moved theirs: they are random, and another list for each seed. The mean user likes what all like.
+    """
+    warm = np.diff(seen.indptr) > 0
+    return np.where(warm[:, None], vectors, vectors[warm].mean(axis=0))
