@@ -257,18 +257,19 @@ def test_the_history_is_the_training_error_and_it_falls(answer: ModuleType) -> N
     """`history_` holds the training RMSE of every epoch, starting at that of the mean."""
     data, _, _ = planted()
     mf = answer.BiasedMF(n_factors=4, n_epochs=80, reg=0.01).fit(data)
-    expect.equal(len(mf.history_["rmse"]), 80, "history_ has one entry for each epoch")
+    curve = mf.history_["rmse"]
+    expect.equal(len(curve), 80, "history_ has one entry for each epoch")
     spread = data.interactions.ratings.std()
-    expect.equal(mf.history_["rmse"][0], spread, "in the first epoch nearly nothing is learned yet: the error is the spread of "
+    expect.equal(curve[0], spread, "in the first epoch nearly nothing is learned yet: the error is the spread of "
                  "the ratings around their mean", rel=0.05,
                  mistakes={"this is the squared error: RMSE is the root of its mean": spread ** 2})
     events = data.interactions
     fitted = mf.predict(data.user_ids.ids[events.users], data.item_ids.ids[events.items])
     mse = ((fitted - events.ratings) ** 2).mean()
-    expect.equal(mf.history_["rmse"][-1], np.sqrt(mse), "the last entry is about the RMSE that predict() leaves on the "
+    expect.equal(curve[-1], np.sqrt(mse), "the last entry is about the RMSE that predict() leaves on the "
                  "training ratings", rel=0.1, mistakes={"this is the squared error: RMSE is the root of its mean": mse})
-    expect.true(mf.history_["rmse"][-1] < 0.5 * mf.history_["rmse"][0], "training makes the training error fall: over 80 epochs, to "
-                "less than half", first=mf.history_["rmse"][0], last=mf.history_["rmse"][-1])
+    expect.true(curve[-1] < 0.5 * curve[0], "training makes the training error fall: over 80 epochs, to "
+                "less than half", first=curve[0], last=curve[-1])
 
 
 @pytest.mark.needs("predict", "gradient", "descend")
@@ -288,8 +289,8 @@ def test_the_history_of_one_epoch_is_the_error_of_the_mean(answer: ModuleType) -
     data, _, _ = planted()
     mf = answer.BiasedMF(n_factors=1, n_epochs=1, init_scale=1e-6).fit(data)
     ratings = data.interactions.ratings
-    expect.equal(mf.history_["rmse"], [ratings.std()], "the first batch is predicted before it is learned: its error is that "
-                 "of the mean rating", rel=1e-4,
+    expect.equal(mf.history_["rmse"], [ratings.std()], "the first batch is predicted before it is learned: its error "
+                 "is that of the mean rating", rel=1e-4,
                  mistakes={"this is the mean squared error: take its root": [ratings.var()],
                            "this is the error of predicting 0: the mean rating comes first":
                                [np.sqrt((ratings ** 2).mean())],
@@ -365,10 +366,11 @@ def test_one_diligent_user_does_not_make_the_training_diverge(answer: ModuleType
         warnings.simplefilter("error")
         mf = answer.BiasedMF(**{"n_factors": 8, "n_epochs": 12, **settings})
         mf.fit(Dataset.from_arrays(users, items, ratings))
-    expect.true(np.diff(mf.history_["rmse"]) < 0, f"the slope of user 0 sums {heavy} ratings: with a step bounded by their "
-                "curvature the training error falls in every epoch", history=mf.history_["rmse"])
-    expect.true(mf.history_["rmse"][-1] < ratings.std(), "the mean alone has the spread of the ratings for its error: training "
-                "ends below it", last=mf.history_["rmse"][-1], spread=ratings.std())
+    curve = mf.history_["rmse"]
+    expect.true(np.diff(curve) < 0, f"the slope of user 0 sums {heavy} ratings: with a step bounded by their "
+                "curvature the training error falls in every epoch", history=curve)
+    expect.true(curve[-1] < ratings.std(), "the mean alone has the spread of the ratings for its error: training "
+                "ends below it", last=curve[-1], spread=ratings.std())
 
 
 @pytest.mark.needs("predict", "gradient", "descend")
@@ -376,8 +378,9 @@ def test_a_film_that_all_have_rated_does_not_make_the_training_diverge(answer: M
     """What holds for a diligent user holds for a hit: the same log, turned on its side."""
     users, items, ratings = diligent(2500)
     mf = answer.BiasedMF(n_factors=8, n_epochs=12).fit(Dataset.from_arrays(items, users, ratings))
-    expect.true(np.diff(mf.history_["rmse"]) < 0, "item 0 has 2,500 ratings: the step of an item is bounded as that of a user "
-                "is, and the training error falls in every epoch", history=mf.history_["rmse"])
+    curve = mf.history_["rmse"]
+    expect.true(np.diff(curve) < 0, "item 0 has 2,500 ratings: the step of an item is bounded as that of a user "
+                "is, and the training error falls in every epoch", history=curve)
 
 
 @pytest.mark.parametrize(("scale", "shift"), [(25.0, -25.0), (2.0, 0.0), (1.0, -9.0), (-1.0, 0.0), (1e5, 0.0)])
