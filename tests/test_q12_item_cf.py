@@ -431,7 +431,7 @@ def test_explanations_sum_to_the_score(answer: ModuleType, crowd: Dataset, recen
             expect.equal(sum(part for _, part in parts), cf.predict([user], [item])[0],
                          f"explain, with {name}: the parts add up to the score, or something else than this decided it",
                          abs=1e-5, mistakes={
-                "all of the history counts 1: history_[u, i] is less for older events": weights[met, item].sum(),
+                "all of the history counts 1: histories_[u, i] is less for older events": weights[met, item].sum(),
                 "W is read from the item to the history: W[i, item] is what i says for it":
                     history[user, met] @ weights[item, met]})
             expect.equal(sorted(i for i, _ in parts), sorted(met.tolist()),
