@@ -88,7 +88,7 @@ def test_times_are_of_fit_and_of_warm_recommending(data: Dataset) -> None:
 
 def test_the_seed_is_the_recommenders(data: Dataset) -> None:
     rows = leaderboard([(3, "mine", lambda: RandomRecommender(seed=9))], data, "P1", progress=False)
-    assert [r.seed for r in rows] == [0, None, None, 9]
+    assert [r.seed for r in rows] == [0, None, None, None, 9]
 
 
 def test_bad_arguments_are_refused_before_anything_is_fitted(data: Dataset) -> None:
