@@ -22,11 +22,12 @@ from keras_recs.checks import real_number, whole_number, whole_numbers
 from keras_recs.data.dataset import Dataset
 from keras_recs.data.sampling import NegativeSampler
 from keras_recs.heart import heart
-from keras_recs.neural import Batch, KerasRecommender, embedding_price, for_cold, is_thin
+from keras_recs.neural import Batch, KerasRecommender, embedding_price, events_per_row, for_cold, is_thin
 
 USUAL_REG = 3e-6  # L2 price of the embeddings
 USUAL_EPOCHS = 10
-STEPS = 800  # of training on a thin log, where it is the price that ends the learning and not the last epoch
+STEPS = 500  # of training at least on a thin log: a small one has few in an epoch
+EVENTS_PER_PRICE = 12.0  # on a thin log, a vector pays one event for so many of its own
 
 
 class NeuMF(KerasRecommender):
@@ -40,11 +41,11 @@ class NeuMF(KerasRecommender):
         hidden: units of the dense layers of the MLP branch.
         dropout: share of the last layer's inputs left out in training: it must not lean on single products. It
             makes probabilities more honest; the ranking hardly changes.
-        embedding_reg: L2 price of the embedding tables. None for 3e-6, and on a thin log what
-            `embedding_price` says.
+        embedding_reg: L2 price of the embedding tables. None for 3e-6, and on a thin log for one
+            event (`embedding_price`), or one for each twelve that a row has.
         n_negatives: negatives for each positive.
         learning_rate: of Adam.
-        n_epochs: None for 10 or, on a thin log, for about 800 steps of training, in 10 to 40 epochs.
+        n_epochs: None for 10 or, on a thin log, for 500 steps of training at least, in 10 to 40 epochs.
         batch_size, seed: as the names say.
 
     Attributes:
@@ -107,7 +108,9 @@ class NeuMF(KerasRecommender):
         self.embedding_reg_, self.n_epochs_ = USUAL_REG, USUAL_EPOCHS
         if is_thin(data.seen):
             examples = data.seen.nnz * (1 + self.n_negatives)  # in an epoch
-            self.embedding_reg_ = embedding_price(data.seen, USUAL_REG, 1 + self.n_negatives)
+            # The dense layers can make much of small vectors: who has more events pays in proportion.
+            share = max(1.0, events_per_row(data.seen) / EVENTS_PER_PRICE)
+            self.embedding_reg_ = share * embedding_price(data.seen, USUAL_REG, 1 + self.n_negatives)
             self.n_epochs_ = min(max(USUAL_EPOCHS, -(-STEPS * self.batch_size // examples)), 4 * USUAL_EPOCHS)
         if self.embedding_reg is not None:
             self.embedding_reg_ = self.embedding_reg

@@ -150,18 +150,21 @@ def embed(adjacency: sparse.csr_array, *, dim: int = 64, walks_per_node: int = 2
                      noise_exponent=noise_exponent, learning_rate=learning_rate, seed=int(rng.integers(2 ** 31)))
 
 
-def enough_walks(adjacency: sparse.csr_array, length: int, passes: int = 60, most: int = 40, least: int = 2000) -> int:
-    """Walks per node with which each edge is passed about `passes` times, in either direction, but `most` at most.
+def enough_walks(adjacency: sparse.csr_array, length: int, passes: int = 40, most: int = 40, least: int = 2000) -> int:
+    """Walks per node: `most` where nodes have 50 edges or more, else so many that each edge is passed `passes` times.
 
-    Each step goes along one edge, so it is the edges that say how much there is to learn. A graph of a few nodes gets
-    up to `least` walks in all: its vectors have to get away from where they start.
+    Each step goes along one edge, in one direction or the other, so it is the edges that say how much there is to
+    learn; what further passes teach is the accidents of a thin graph. A graph of a few nodes gets up to `least` walks
+    in all: its vectors have to get away from where they start.
 
     >>> ring = sparse.csr_array(np.roll(np.eye(1000), 1, axis=0) + np.roll(np.eye(1000), -1, axis=0))
-    >>> enough_walks(ring, length=10)  # 6 walks of 10 nodes pass 60 edges, and there is an edge a node
-    6
+    >>> enough_walks(ring, length=10)  # 4 walks of 10 nodes pass 40 edges, and there is an edge a node
+    4
     """
     n_nodes = max(1, int(np.count_nonzero(np.diff(adjacency.indptr))))
     n_edges = adjacency.nnz / 2
+    if adjacency.nnz >= 50 * n_nodes:
+        return most
     return min(most, max(round(passes * n_edges / (n_nodes * length)), round(least / n_nodes), 1))
 
 
@@ -190,8 +193,8 @@ class DeepWalk(FactorRecommender):
 
     Args:
         n_factors: length of the vectors.
-        walks_per_node: walks, as a multiple of the number of nodes. None for so many that each edge is passed about
-            60 times, 40 at most: what more of them teach is the accidents of a thin log.
+        walks_per_node: walks, as a multiple of the number of nodes. None for 40, or fewer on a thin log
+            (`enough_walks`).
         walk_length: nodes on a walk.
         window: how far from the middle word its context reaches. Walks alternate between users and items, so only
             odd distances show a user items: 1 their own, 3 those of users who share an item, and so on. As in

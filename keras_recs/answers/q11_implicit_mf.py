@@ -165,8 +165,14 @@ def confidence_of(r: sparse.csr_array, share: float = 0.05) -> float:
 
 
 def penalty_for(alpha: float) -> float:
-    """λ that suits this α: 10 where an event weighs 2 or less, and in proportion to its weight 1 + α from there on."""
-    return 10.0 * max(1.0, (1 + alpha) / 2)
+    """λ that suits this α: 10 at 1 or below, 20 √α where α is large, and quickly from the one to the other.
+
+    λ has to stand against what a row's events add up to by chance: n events of weight α scatter by α √n. With α Σ r
+    fixed, n falls as 1 / α, so that grows as √α. On a log that is rich enough for α = 1 there is more to be found, and
+    half of it is enough.
+    """
+    alpha = max(1.0, alpha)
+    return 10.0 * min(alpha ** 2, 2 * alpha ** 0.5)
 
 
 class ImplicitALS(FactorRecommender):
@@ -176,8 +182,8 @@ class ImplicitALS(FactorRecommender):
 
     Args:
         n_factors: length of the vectors.
-        reg: λ, in units of J: a row whose events weigh less is mostly penalty. None for 10, and in proportion more
-            where α is above 1 and an event weighs 1 + α.
+        reg: λ, in units of J: a row whose events weigh less is mostly penalty. None for 10, and more where α is above 1
+            (`penalty_for`).
         alpha: α, how much more an observed pair counts than another; 0 weighs all pairs alike. None for as much as
             the log is sparse: with α fixed, what was observed has the less say in J, the less there is of it. It is
             1 on a log that has 5 % of all pairs or more, and grows so that α times what was observed stays 5 %.

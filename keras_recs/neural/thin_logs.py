@@ -6,7 +6,6 @@ import numpy as np
 from scipy import sparse
 
 RICH = 50.0  # events a row from which a log is not thin
-PRICE = 10.0  # of a vector on a thin log, in events, times the events a row; one event at most
 
 
 def events_per_row(seen: sparse.csr_array) -> float:
@@ -28,14 +27,11 @@ def is_thin(seen: sparse.csr_array) -> bool:
 def embedding_price(seen: sparse.csr_array, rich: float, examples: int = 1) -> float:
     """The L2 price of the embeddings of users and items: `rich`, unless the log is thin.
 
-    The loss is a mean over n events, or over `examples` for each of them: a price λ weighs as much as λ · n · examples
-    events. Where rows have many events, stopping early is protection enough. Where they have few, each step of Adam
-    still moves a vector by the learning rate, however little there is to learn: the vectors follow noise. So below 50
-    events a row the price of a vector, in events, is 10 / (events a row): the less evidence, the more, up to one.
+    Where rows have many events, stopping early is protection enough. Where they have few, each step of Adam still
+    moves a vector by the learning rate, however little there is to learn: the vectors follow noise. There a vector
+    costs as much as one event weighs in the loss, which is a mean over n events with so many `examples` each.
     """
-    if not is_thin(seen):
-        return rich
-    return min(1.0, PRICE / events_per_row(seen)) / (seen.nnz * examples)
+    return 1 / (seen.nnz * examples) if is_thin(seen) else rich
 
 
 def for_cold(vectors: np.ndarray, seen: sparse.csr_array) -> np.ndarray:
