@@ -44,7 +44,7 @@ def functions(source: str) -> dict[str, Function]:
             elif isinstance(node, ast.ClassDef):
                 visit(node.body, f"{prefix}{node.name}.")
             elif isinstance(node, (ast.If, ast.Try, ast.With)):
-                visit([n for n in ast.walk(node) if isinstance(n, (*Function.__args__, ast.ClassDef))], prefix)
+                visit([child for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt)], prefix)
 
     visit(ast.parse(source).body, "")
     return found
@@ -95,11 +95,13 @@ def stub(source: str) -> str:
         indent = "\n" + " " * (node.col_offset + 4)
         docstring = node.body[0] if ast.get_docstring(node, clean=False) is not None else None
         colon = text.colon(node)
+        end = text.end(node, comment=True)
+        unwritten = f"{indent}raise NotImplementedError({literal})"
         if docstring is not None and docstring.lineno > text.line_of(colon):
-            text.replace(text.end(docstring), text.end(node, comment=True), f"{indent}raise NotImplementedError({literal})")
+            text.replace(text.end(docstring), end, unwritten)
         else:  # no docstring, or one on the line of the colon
             said = indent + text.of(docstring) if docstring is not None else ""
-            text.replace(colon, text.end(node, comment=True), f"{said}{indent}raise NotImplementedError({literal})")
+            text.replace(colon, end, said + unwritten)
     return unmarked(text.result())
 
 
