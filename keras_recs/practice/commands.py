@@ -201,6 +201,7 @@ def progress(folder: Path, as_json: bool) -> None:
     out = table("", "question", "best", "checks", "last", "repaired")
     for column in (out.columns[0], *out.columns[2:]):
         column.no_wrap = True
+    out.columns[1].overflow = "fold"
     for row in rows:
         best = f"{row['best']} of {row['of']}" if row["of"] else "not tried"
         out.add_row(str(row["number"]), row["title"], best, str(row["attempts"] or ""), row["date"] or "",

@@ -71,7 +71,9 @@ def _replaced(source: str, old: str, new: str, name: str) -> str:
     n = len(wanted)
     places = [(there[i][1], there[i + n - 1][2]) for i in range(len(words) - n + 1) if words[i:i + n] == wanted]
     if not places:  # a part of a string is no token
-        places = [(m.start(), m.end()) for m in re.finditer(re.escape(old), source)]
+        strings = [(start, end) for token, start, end in there if token[-1:] in "\"'" and len(token) > 1]
+        places = [(m.start(), m.end()) for m in re.finditer(re.escape(old), source)
+                  if any(start < m.start() and m.end() <= end for start, end in strings)]
     if len(places) != 1:
         found = "is not in it" if not places else f"is in it {len(places)} times"
         raise ValueError(f"defect {name!r} no longer fits the source: {old!r} {found}")

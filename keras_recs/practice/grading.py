@@ -101,7 +101,8 @@ class Part:
     Attributes:
         name: its qualified name.
         task: what it has to do.
-        state: holds, fails, to do, waits (it is written, but judged only with another one that is not), or not run.
+        state: holds, fails, to do, waits (it is written, but judged only with another one that is not, or is wrong),
+            or not run.
         behaviours: those that judge it.
         line: where it stands in the reader's file, if it does.
     """
@@ -233,25 +234,28 @@ class Check:
     def parts(self) -> list[Part]:
         """The functions to write, in the order of the answer."""
         behaviours = self.behaviours
-        found = []
+        found: list[Part] = []
+        failing: set[str] = set()
         for name, node in self.answer.items():
             own = tuple(b for b in behaviours if b.heart == name)
             users = [b for b in behaviours if name in b.needs]
             mine = self.mine.get(name)
-            found.append(Part(name, task_of(node) or "", self._state(name, own, users), own,
-                              mine.lineno if mine is not None else None))
+            state = self._state(name, own, users, failing)
+            failing |= {name} if state == FAILS else set()
+            found.append(Part(name, task_of(node) or "", state, own, mine.lineno if mine is not None else None))
         return found
 
-    def _state(self, name: str, own: Sequence[Behaviour], users: Sequence[Behaviour]) -> str:
+    def _state(self, name: str, own: Sequence[Behaviour], users: Sequence[Behaviour], failing: set[str]) -> str:
         if name in self.to_do:
             return TO_DO
         if self.broken is not None:
             return NOT_RUN
-        states = {b.state for b in own or users}
+        # A behaviour that needs another function, which is wrong, says nothing about this one.
+        states = {WAITS if b.state == FAILS and failing & set(b.needs) else b.state for b in own or users}
         if not own:  # nothing judges this function by itself
             return HOLDS if HOLDS in states else NOT_RUN if NOT_RUN in states else WAITS
         return FAILS if FAILS in states else NOT_RUN if states & {NOT_RUN, SKIPPED} else (
-            WAITS if TO_DO in states else HOLDS)
+            WAITS if states & {TO_DO, WAITS} else HOLDS)
 
     @property
     def rest(self) -> list[Behaviour]:
@@ -304,7 +308,8 @@ class Worker:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "keras_recs.practice.server", q.stem, str(tests_folder())], env=environment,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
-        threading.Thread(target=self._read, daemon=True).start()
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
 
     def _read(self) -> None:
         assert self.process.stdout is not None
@@ -352,6 +357,9 @@ class Worker:
                         os.killpg(group, signal.SIGKILL)
             self.process.kill()
             self.process.wait()
+        self.reader.join(2)
+        if not self.reader.is_alive() and self.process.stdout is not None:
+            self.process.stdout.close()
         self.folder.cleanup()
 
     def __enter__(self) -> Worker:

@@ -7,7 +7,6 @@ import os
 import re
 import traceback
 from collections.abc import Callable, Generator
-from types import TracebackType
 from typing import Any
 
 import pytest
@@ -135,10 +134,10 @@ def problem_of(error: BaseException, file: str | None) -> dict[str, Any]:
     Keys: kind, why, yours, expected, mistake, line, function, to_do (a function that is not written was called),
     importing (the file itself cannot be run).
     """
-    function, line = _last_frame(error, file)
+    function, line, importing = _last_frame(error, file)
     found: dict[str, Any] = {"kind": type(error).__name__, "why": "", "yours": "", "expected": "", "mistake": None,
                              "line": line, "function": function, "to_do": False,
-                             "importing": function == "<module>" or isinstance(error, Borrowed)}
+                             "importing": importing or isinstance(error, Borrowed)}
     if isinstance(error, Unmet):
         return found | {"why": error.why, "yours": plain(error.yours), "expected": plain(error.expected),
                         "mistake": error.mistake}
@@ -189,8 +188,9 @@ def _gist(text: str) -> str:
     return plain(text.partition("\n\nArguments received by")[0])
 
 
-def _last_frame(error: BaseException, file: str | None) -> tuple[str | None, int | None]:
-    """Function and line of the reader's own last frame, also in the errors that led to this one."""
+def _last_frame(error: BaseException, file: str | None) -> tuple[str | None, int | None, bool]:
+    """Function and line of the reader's own last frame, also in the errors that led to this one; and whether the
+    file was still being read."""
     seen: set[int] = set()
     chain: list[BaseException] = [error]
     while chain:
@@ -198,16 +198,12 @@ def _last_frame(error: BaseException, file: str | None) -> tuple[str | None, int
         if id(current) in seen:
             continue
         seen.add(id(current))
-        frames = [(frame.f_code.co_qualname, line) for frame, line in _walk(current.__traceback__)
+        frames = [(frame.f_code.co_qualname, line) for frame, line in traceback.walk_tb(current.__traceback__)
                   if frame.f_code.co_filename == file]
         if frames:
-            return frames[-1]
+            return *frames[-1], frames[0][0] == "<module>"
         chain += [e for e in (current.__context__, current.__cause__) if e is not None]
-    return None, None
-
-
-def _walk(tb: TracebackType | None) -> Generator[tuple[Any, int], None, None]:
-    yield from traceback.walk_tb(tb)
+    return None, None, False
 
 
 def refuse_borrowed(names: dict[str, Any], module: str) -> None:

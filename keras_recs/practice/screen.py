@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,12 +33,14 @@ class Screen:
         width: columns; those of the terminal by default.
         colour: whether escape codes may be used.
         encoding: what cannot be written in it is written more plainly.
+        where: says a place in the reader's file.
     """
 
     width: int = field(default_factory=lambda: min(110, shutil.get_terminal_size((80, 24)).columns))
     colour: bool = field(default_factory=lambda: sys.stdout.isatty() and not os.environ.get("NO_COLOR"))
     encoding: str = field(default_factory=lambda: getattr(sys.stdout, "encoding", None) or "utf8")
     lines: list[str] = field(default_factory=list)
+    where: Callable[[Path, int | None], str] = field(default_factory=lambda: place)
 
     def text(self) -> str:
         return self.plain("\n".join(self.lines))
@@ -120,8 +122,7 @@ class Screen:
         elif part is not None:
             begun = any(p.state != TO_DO for p in check.parts)
             self.add(f"{part.name}: {part.task}", 6, first="next, " if begun else "begin with ")
-            if part.line:
-                self.add(place(check.file, part.line), 6, colour="cyan")
+            self._place(check, part.line)
         if check.stopped:
             self.add(check.stopped, colour="red")
         skipped = [b for b in check.behaviours if b.state == SKIPPED]
@@ -142,8 +143,7 @@ class Screen:
             self.add(problem.mistake, 6, colour="yellow")
         if behaviour is not None and problem.why and problem.why.strip(". ") != behaviour.says.strip(". "):
             self.add(f"looked for: {behaviour.says}", 6, colour="bright_black")
-        if problem.line or line:
-            self.add(place(check.file, problem.line or line), 6, colour="cyan")
+        self._place(check, problem.line or line)
         printed = (behaviour.printed if behaviour else "").rstrip().splitlines()
         if printed:
             self.add("you printed:", 6)
@@ -151,6 +151,10 @@ class Screen:
                 printed = ["…", *printed[1 - PRINTED:]]
             for text in printed:
                 self.add(text[:200], 8, colour="bright_black")
+
+    def _place(self, check: Check, line: int | None) -> None:
+        if line and (said := self.where(check.file, line)):
+            self.add(said, 6, colour="cyan")
 
     def hint(self, shown: Sequence[str], total: int, name: str) -> None:
         """The hints shown so far, of how many there are."""

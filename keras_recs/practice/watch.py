@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_recs.practice.exercise import Exercise, exercise_file
-from keras_recs.practice.grading import FAILS, NOT_RUN, Check, CheckError, Part, Worker, cannot_run
+from keras_recs.practice.grading import NOT_RUN, Check, CheckError, Part, Worker, cannot_run
 from keras_recs.practice.screen import Screen, next_exercise
 
 KEYS = "hasnrq"
@@ -159,11 +159,10 @@ class Watch:
             self._draw()
 
     def _known(self, check: Check) -> bool:
-        """Whether the function that is being written is judged, though the check goes on."""
+        """Whether a function that is being written is judged, though the check goes on."""
         parts = {part.name: part for part in check.parts}
         asked = self.first or list(parts)[:1]
-        return all(parts[name].state != NOT_RUN for name in asked) or any(
-            parts[name].state == FAILS for name in asked)
+        return any(parts[name].state != NOT_RUN for name in asked)
 
     def _finish(self) -> None:
         assert self.check is not None
@@ -235,18 +234,19 @@ class Watch:
         keys += [] if exercise.hunted else ["s reference beside yours" if not self.reference else "s without reference"]
         keys += ["n next exercise", "q quit", "saved files are checked again"]
         screen.row([(key, None) for key in keys], indent=0, gap="    ")
-        if not check.ended:
-            left = sum(b.state == NOT_RUN for b in check.behaviours)
+        known = screen.text()
+        left = sum(b.state == NOT_RUN for b in check.behaviours)
+        if left and not check.ended:
             screen.add(f"… {left} more behaviours are being looked at", colour="bright_black")
         if exercise.notes.said:
             screen.add(exercise.notes.said)
-        self._out(screen)
+        if known != self.text:  # a count that falls is no reason to draw everything again
+            self._out(screen)
+            self.text = known
 
     def _out(self, screen: Screen, clear: bool = True) -> None:
-        text = screen.text()
-        if text != self.text:
-            self.text = text
-            self.show(("\x1b[2J\x1b[3J\x1b[H" if clear and screen.colour else "") + text, screen)
+        self.text = screen.text()
+        self.show(("\x1b[2J\x1b[3J\x1b[H" if clear and screen.colour else "") + self.text, screen)
 
 
 def _print(text: str, screen: Screen) -> None:
