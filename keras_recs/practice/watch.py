@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_recs.practice.exercise import Exercise, exercise_file
-from keras_recs.practice.grading import NOT_RUN, Check, CheckError, Part, Worker, cannot_run
+from keras_recs.practice.grading import FAILS, NOT_RUN, Check, CheckError, Part, Worker, cannot_run
 from keras_recs.practice.screen import Screen, next_exercise
 
 KEYS = "hasnrq"
@@ -155,7 +155,7 @@ class Watch:
                 assert self.worker is not None
                 raise CheckError(cannot_run(self.worker))
             self._finish()
-        elif record["event"] == "result" and self._known(check):
+        elif record["event"] == "result" and self._known(check) and not check.passed:
             self._draw()
 
     def _known(self, check: Check) -> bool:
@@ -224,8 +224,11 @@ class Watch:
             screen.all(check, exercise.hunted)
         if self.reference and not exercise.hunted:
             screen.add()
-            names = [p.name for p in self.held] or ([name] if name else list(check.answer))
-            screen.reference(check, names)
+            part = check.next
+            if part is not None and (part.state == FAILS or not self.held):
+                screen.reference(check, [part.name])
+            else:  # what has just been written
+                screen.reference(check, [p.name for p in self.held] or list(check.answer))
         screen.add()
         keys = []
         if levels:
