@@ -171,6 +171,15 @@ def test_a_killed_watch_leaves_no_process(terminal: Terminal, mine: Path) -> Non
     assert all_gone(others)
 
 
+def test_a_server_that_is_lost_is_replaced(terminal: Terminal, mine: Path) -> None:
+    terminal.until(KEYS)
+    for other in terminal.others():
+        other.kill()
+    terminal.until(f"checking.*begin with predict.*{KEYS}")
+    mine.write_text(practice_kit.written("predict"))
+    terminal.until(f"1 of 4 functions written.*{KEYS}")
+
+
 def test_the_time_limit_names_the_test_and_the_watch_goes_on(mine: Path, tmp_path: Path) -> None:
     terminal = Terminal(tmp_path, "check", "5", "--seconds", "8")
     try:

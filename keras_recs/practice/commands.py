@@ -72,7 +72,7 @@ def check(number: Question, file: Path | None, folder: Path, watch: bool | None,
         raise click.UsageError(f"{file} does not exist; `keras-recs practice {q.number}` writes it")
     if watch is None:
         watch = sys.stdin.isatty() and sys.stdout.isatty() and not as_json
-    with _errors_in_one_line():
+    with _errors_in_one_line(CheckError):
         exercise = Exercise(q, file, folder, full, seconds)
         if watch and not as_json:
             from keras_recs.practice.watch import Watch
@@ -81,10 +81,7 @@ def check(number: Question, file: Path | None, folder: Path, watch: bool | None,
             loop.all, loop.reference = everything, reference
             loop.run()
             return
-        try:
-            found = grade(q, file, full=full, seconds=seconds)
-        except CheckError as error:
-            raise click.ClickException(str(error)) from error
+        found = grade(q, file, full=full, seconds=seconds)
         new = exercise.record(found)
         if as_json:
             print_json([b.as_dict() for b in found.behaviours])
@@ -229,11 +226,12 @@ COMMANDS = (practice, check, bughunt, progress)
 
 
 @contextlib.contextmanager
-def _errors_in_one_line() -> Iterator[None]:
-    """What the file system refuses is said in one line."""
+def _errors_in_one_line(*kinds: type[Exception]) -> Iterator[None]:
+    """What the file system refuses is said in one line, and so are errors of these kinds."""
+    caught: tuple[type[Exception], ...] = (OSError, *kinds)
     try:
         yield
-    except OSError as error:
+    except caught as error:
         raise click.ClickException(str(error)) from error
 
 

@@ -248,7 +248,7 @@ class Check:
     def _state(self, name: str, own: Sequence[Behaviour], users: Sequence[Behaviour], failing: set[str]) -> str:
         if name in self.to_do:
             return TO_DO
-        if self.broken is not None:
+        if self.broken is not None or not self.tests:
             return NOT_RUN
         # A behaviour that needs another function, which is wrong, says nothing about this one.
         states = {WAITS if b.state == FAILS and failing & set(b.needs) else b.state for b in own or users}

@@ -36,6 +36,7 @@ class Watch:
         self.events: queue.Queue[tuple[str, Any]] = queue.Queue()
         self.worker: Worker | None = None
         self.fork = True
+        self.lost = 0  # servers
         self.number = 0
         self.check: Check | None = None
         self.before: Check | None = None  # the last one that came to its end
@@ -136,8 +137,13 @@ class Watch:
 
     def _record(self, record: dict[str, Any]) -> None:
         check = self.check
-        if record["event"] == "gone":
-            raise CheckError("the process that runs the tests has ended")
+        if record["event"] == "gone":  # somebody has ended it, or the memory was short
+            self.lost += 1
+            if self.lost > 3:
+                raise CheckError("the process that runs the tests ends again and again")
+            self._close()
+            self._open()
+            return
         if check is None or check.ended or record.get("check") != self.number:
             return
         check.take(record)
@@ -224,9 +230,9 @@ class Watch:
             screen.all(check, exercise.hunted)
         if self.reference and not exercise.hunted:
             screen.add()
-            part = check.next
-            if part is not None and (part.state == FAILS or not self.held):
-                screen.reference(check, [part.name])
+            following = check.next
+            if following is not None and (following.state == FAILS or not self.held):
+                screen.reference(check, [following.name])
             else:  # what has just been written
                 screen.reference(check, [p.name for p in self.held] or list(check.answer))
         screen.add()
