@@ -230,6 +230,16 @@ def test_the_function_that_is_written_is_judged_first(mine: Path) -> None:
     assert _changed(checked("predict", loss="return 1"), None) == []
 
 
+def test_of_each_group_the_longest_test_starts_first(mine: Path) -> None:
+    from keras_recs.practice.grading import Check
+
+    check = Check(practice_kit.Q, mine)
+    needs = {"a": ["predict"], "b": ["predict", "loss"], "c": ["predict", "loss"], "d": [], "e": ["descend"]}
+    check.tests = {i: {"id": i, "test": i, "says": i, "needs": needed} for i, needed in needs.items()}
+    check.results = {i: {"seconds": s} for i, s in {"a": 3.0, "b": 1.0, "c": 2.0, "d": 9.0, "e": 4.0}.items()}
+    assert check.longest(["loss"]) == ["c", "d"] and check.longest([]) == ["d"]
+
+
 def test_what_is_known_is_shown_before_the_check_ends(mine: Path) -> None:
     """The verdict of the function in hand comes at once, though a test of another goes on for long."""
     screens: list[str] = []

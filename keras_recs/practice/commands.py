@@ -36,15 +36,20 @@ FORCE = click.option("--force", is_flag=True, help="Overwrite what you have writ
 def practice(number: Question, folder: Path, force: bool) -> None:
     """Write the answer to question NUMBER with its heart taken out, for you to fill in."""
     from keras_recs.practice.exercise import exercise_file
+    from keras_recs.practice.screen import Screen
     from keras_recs.practice.stubs import answer_source, marked, stub, task_of
 
     source = answer_source(number)
     file = exercise_file(number, folder)
     _write(file, stub(source), force)
-    click.echo(f"{file}: fill in")
-    for name, node in marked(source).items():
-        click.echo(f"  {name:12s} {task_of(node)}")
-    click.echo(f"then: keras-recs check {number.number}   (with --hint for a first hint)")
+    functions = marked(source)
+    indent = 4 + min(16, max(map(len, functions)))
+    screen = Screen()
+    screen.lines.append(f"{file}: fill in")  # never broken: it may be copied
+    for name, node in functions.items():
+        screen.add(task_of(node) or "", indent, first=f"  {name}  ")
+    screen.add(f"then: keras-recs check {number.number}   (with --hint for a first hint)")
+    click.echo(screen.text(), color=screen.colour)
 
 
 @click.command()

@@ -157,11 +157,11 @@ class Check:
 
     # --- running it ----------------------------------------------------------------------------------------------
 
-    def request(self, number: int, log: Path, first: Sequence[str] = ()) -> dict[str, Any]:
-        """What the server is asked for."""
+    def request(self, number: int, log: Path, first: Sequence[str] = (), longest: Sequence[str] = ()) -> dict[str, Any]:
+        """What the server is asked for; `first` and `longest` as for the reporter."""
         file = str(self.file.resolve())
         return {"check": number, "file": file, "hearts": list(self.answer), "to_do": self.to_do, "log": str(log),
-                "first": list(first), "processes": processes(self.q),
+                "first": list(first), "longest": list(longest), "processes": processes(self.q),
                 "arguments": arguments(self.q, "--answer", file, *([] if self.full else ["-m", "not data"]))}
 
     def take(self, record: dict[str, Any]) -> None:
@@ -195,6 +195,17 @@ class Check:
 
     def _waits(self, test: dict[str, Any]) -> bool:
         return bool(set(self.to_do) & set(test["needs"] or ()))
+
+    def longest(self, first: Sequence[str]) -> list[str]:
+        """The test that took longest, of those that judge one of `first`, and of the others."""
+        found = []
+        order = list(self.answer)
+        for asked in (True, False):
+            group = {i: result["seconds"] for i, result in self.results.items()
+                     if (max((n for n in self.tests[i]["needs"] or () if n in order), key=order.index, default=None)
+                         in first) == asked}
+            found += [max(group, key=lambda i: group[i])] if group else []
+        return found
 
     def names_of(self, ids: Any) -> list[str]:
         """What these tests look for."""
@@ -324,9 +335,15 @@ class Worker:
     def log(self) -> Path:
         return Path(self.folder.name, f"{self.number}.log")
 
-    def start(self, check: Check, first: Sequence[str] = ()) -> int:
-        """Begin a check and say its number; one that is still running is ended."""
-        return self.ask(lambda number: check.request(number, self.log, first))
+    def start(self, check: Check, first: Sequence[str] = (), before: Check | None = None) -> int:
+        """Begin a check and say its number; one that is still running is ended.
+
+        Args:
+            first: the functions whose tests come before all others.
+            before: an earlier check, which says how long the tests take.
+        """
+        longest = before.longest(first) if before is not None else []
+        return self.ask(lambda number: check.request(number, self.log, first, longest))
 
     def ask(self, request: Callable[[int], dict[str, Any]]) -> int:
         self.number += 1

@@ -6,7 +6,7 @@ import inspect
 import os
 import re
 import traceback
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import pytest
@@ -31,12 +31,14 @@ class Reporter:
         hearts: the answer's marked functions, by qualified name, in the order of the file.
         to_do: those of them that the reader has not written: tests that need one are not run.
         first: those whose tests are run before all others.
+        longest: the tests (by node id) that took longest: they start first, so that several processes end together.
         share: where the places of the tests that this process is to run are read from, one after the other, because
             several processes share them. None: it runs all.
     """
 
     def __init__(self, emit: Emit, hearts: list[str], to_do: list[str], first: list[str], file: str | None,
-                 share: int | None = None) -> None:
+                 share: int | None = None, longest: Sequence[str] = ()) -> None:
+        self.longest = longest if share is not None else ()
         self.emit, self.hearts, self.file, self.share = emit, hearts, file, share
         self.to_do, self.first = set(to_do), first
         self.by_fixture: dict[str, set[str]] = {}
@@ -52,9 +54,10 @@ class Reporter:
             config.hook.pytest_deselected(items=waiting)
         items[:] = sorted((item for item in items if item not in waiting), key=self._turn)
 
-    def _turn(self, item: pytest.Item) -> tuple[int, int]:
+    def _turn(self, item: pytest.Item) -> tuple[bool, bool, int]:
         heart = belongs_to(_needs(item), self.hearts)
-        return (0 if heart in self.first else 1, self.hearts.index(heart) if heart else len(self.hearts))
+        return (heart not in self.first, item.nodeid not in self.longest,
+                self.hearts.index(heart) if heart else len(self.hearts))
 
     def _about(self, item: pytest.Item) -> dict[str, Any]:
         function = getattr(item, "function", None)

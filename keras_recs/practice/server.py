@@ -41,7 +41,8 @@ def run_check(request: dict[str, Any], out: int, share: int | None = None) -> in
         while line:  # a pipe may take less than all
             line = line[os.write(out, line):]
 
-    reporter = Reporter(emit, request["hearts"], request["to_do"], request["first"], request["file"], share)
+    reporter = Reporter(emit, request["hearts"], request["to_do"], request["first"], request["file"], share,
+                        request.get("longest", ()))
     try:
         code = pytest.main(request["arguments"], plugins=[reporter])
     except SystemExit as end:  # of the reader's file

@@ -20,6 +20,7 @@ from keras_recs.practice.grading import FAILS, NOT_RUN, Check, CheckError, Part,
 from keras_recs.practice.screen import Screen, next_exercise
 
 KEYS = "hasnrq"
+PATIENCE = 3.0  # seconds; after that, half a verdict is better than none
 
 
 class Watch:
@@ -130,7 +131,7 @@ class Watch:
             check.ended = True
             self._finish()
             return
-        self.number = self.worker.start(check, self.first)
+        self.number = self.worker.start(check, self.first, self.before)
         screen = Screen()
         screen.add(f"q{check.q.number:02d}   checking {self.exercise.file.name} …")
         self._out(screen, clear=False)
@@ -161,7 +162,8 @@ class Watch:
                 assert self.worker is not None
                 raise CheckError(cannot_run(self.worker))
             self._finish()
-        elif record["event"] == "result" and self._known(check) and not check.passed:
+        elif record["event"] == "result" and not check.passed and (
+                self._known(check) or time.monotonic() - self.began > PATIENCE):
             self._draw()
 
     def _known(self, check: Check) -> bool:
@@ -222,6 +224,10 @@ class Watch:
             else:
                 screen.finished(check, next_exercise(exercise.q, exercise.notes))
         else:
+            for part in check.parts:
+                if part.name in self.first and part.state == NOT_RUN and not check.ended:
+                    screen.add(f"{part.name}: {sum(b.holds for b in part.behaviours)} of {len(part.behaviours)} "
+                               "behaviours hold so far", 6)
             screen.step(check, exercise.hunted)
         if self.hinted is not None and self.hinted == name and levels:
             screen.hint(levels[:exercise.shown(name)], len(levels), name)
