@@ -543,8 +543,10 @@ def test_writers_at_once_lose_nothing(tmp_path: Path) -> None:
 
 def test_notes_of_an_older_version_are_read(tmp_path: Path) -> None:
     older = {"holds": 3, "of": 19, "hints": {}, "planted": None, "repaired": []}
-    (tmp_path / "progress.json").write_text(json.dumps({"5": older}))
-    mine = Notes(tmp_path).of(5)
+    (tmp_path / "progress.json").write_text(json.dumps({"5": older, "ask": {"of": "others"}}))
+    with Notes(tmp_path).change(5) as mine:
+        pass
+    assert json.loads((tmp_path / "progress.json").read_text())["ask"] == {"of": "others"}
     assert mine["best"] == 3 and mine["attempts"] == 0 and mine["functions"] == []
 
 

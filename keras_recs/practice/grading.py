@@ -135,6 +135,7 @@ class Check:
     timed_out: bool = False
     fork_died: bool = False  # before the first test: this system's forks do not get on with TensorFlow
     ended: bool = False
+    cpu: float = 0.0  # seconds of all its processes
 
     def __post_init__(self) -> None:
         self.answer = marked(answer_source(self.q))
@@ -179,7 +180,7 @@ class Check:
         elif kind == "broken" and self.broken is None:
             self.broken = _problem(record["problem"])
         elif kind == "end":
-            self.ended = True
+            self.ended, self.cpu = True, record.get("cpu", 0.0)
             self.fork_died = not self.tests and record["code"] < 0
             unheard = [i for i in self.tests if i not in self.results and not self._waits(self.tests[i])]
             if unheard and not self.broken and not self.stopped:

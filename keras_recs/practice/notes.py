@@ -41,7 +41,7 @@ def _is_practice(folder: Path) -> bool:
 class Notes:
     """Reads and writes one JSON file: per question, behaviours that held, attempts, hints shown, defects hunted.
 
-    A file that cannot be understood is renamed, and `said` has a word about it.
+    Entries under other names than numbers are kept as they are. A file that cannot be understood is renamed, and `said` has a word about it.
     """
 
     def __init__(self, folder: Path = FOLDER) -> None:
@@ -69,7 +69,7 @@ class Notes:
             fresh = self._read()
             for number, mine in self.all.items():
                 before = self._before.get(number, {})
-                there = fresh.setdefault(number, copy.deepcopy(EMPTY))
+                there = fresh.setdefault(number, copy.deepcopy(EMPTY) if number.isdigit() else {})
                 there.update({key: value for key, value in mine.items() if key not in before or before[key] != value})
             self.all = fresh
             self._write()
@@ -86,8 +86,8 @@ class Notes:
             os.replace(self.path, aside)
             self.said = f"{self.path} was damaged ({error}). It is now {aside.name}, and your progress starts anew."
             return {}
-        for mine in found.values():
-            for key, value in EMPTY.items():
+        for number, mine in found.items():
+            for key, value in EMPTY.items() if number.isdigit() else ():
                 mine.setdefault(key, mine.get("holds", 0) if key == "best" else copy.deepcopy(value))
         return found
 
@@ -110,7 +110,7 @@ def _look_through(found: Any) -> None:
     if not isinstance(found, dict) or not all(isinstance(mine, dict) for mine in found.values()):
         raise ValueError("it is not a table of questions")
     for number, mine in found.items():
-        for key, usual in EMPTY.items():
+        for key, usual in EMPTY.items() if number.isdigit() else ():
             value = mine.get(key, usual)
             kind = str if usual is None else type(usual)
             if not isinstance(value, kind) and not (usual is None and value is None):

@@ -84,6 +84,7 @@ class Server:
         self.pids: set[int] = set()  # forks of the running check
         self.group = 0
         self.code = 0
+        self.cpu = 0.0  # seconds that the forks of the check have used
         self.process: subprocess.Popen | None = None
 
     def emit(self, record: dict[str, Any]) -> None:
@@ -91,7 +92,7 @@ class Server:
 
     def start(self, request: dict[str, Any]) -> None:
         self.stop()
-        self.request, self.code, self.group = request, 0, 0
+        self.request, self.code, self.group, self.cpu = request, 0, 0, 0.0
         if not self.fork:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "keras_recs.practice.server", "--one", json.dumps(request)], stdout=self.out,
@@ -137,13 +138,14 @@ class Server:
                 return
             self.process, self.code = None, code
         for pid in list(self.pids):
-            done, status = os.waitpid(pid, os.WNOHANG)
+            done, status, used = os.wait4(pid, os.WNOHANG)
             if done:
                 self.pids.discard(pid)
+                self.cpu += used.ru_utime + used.ru_stime
                 self.code = os.waitstatus_to_exitcode(status) or self.code
         if not self.pids:
             check, self.request = self.request["check"], None
-            self.emit({"event": "end", "check": check, "code": self.code})
+            self.emit({"event": "end", "check": check, "code": self.code, "cpu": self.cpu})
 
     def stop(self) -> None:
         """End the running check and everything that it started."""
