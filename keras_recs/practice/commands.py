@@ -61,7 +61,7 @@ def practice(number: Question, folder: Path, force: bool) -> None:
 @click.option("--hint", is_flag=True, help="Show the next hint for the first function that is not done.")
 @click.option("--all", "everything", is_flag=True, help="Show every behaviour.")
 @click.option("--reference", is_flag=True, help="Show the reference beside what you have written.")
-@click.option("--full", is_flag=True, help="Also on MovieLens, which takes longer.")
+@click.option("--full", is_flag=True, help="Also on MovieLens and with pretrained encoders, which takes longer.")
 @click.option("--seconds", type=click.IntRange(min=1), default=300, show_default=True, help="Time limit of one check.")
 @AS_JSON
 def check(number: Question, file: Path | None, folder: Path, watch: bool | None, hint: bool, everything: bool,

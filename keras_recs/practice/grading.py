@@ -23,6 +23,8 @@ from keras_recs.practice.stubs import Function, answer_source, functions, is_to_
 from keras_recs.questions import Question
 
 HERE = Path(__file__).resolve().parent
+FETCHED = {"pytest.mark.data", "pytest.mark.assets"}  # what tests are marked with that need something fetched
+USUAL = "not data and not assets"
 SECONDS = 300  # the longest that a check may take
 HOLDS, FAILS, TO_DO, WAITS, SKIPPED, NOT_RUN = "holds", "fails", "to do", "waits", "skipped", "not run"
 
@@ -121,7 +123,7 @@ class Check:
     Args:
         q: the question.
         file: with the names of the library's answer.
-        full: also on MovieLens, which takes longer and may have to be fetched.
+        full: also on MovieLens and with pretrained encoders, which takes longer, and which may have to be fetched.
     """
 
     q: Question
@@ -163,7 +165,7 @@ class Check:
         file = str(self.file.resolve())
         return {"check": number, "file": file, "hearts": list(self.answer), "to_do": self.to_do, "log": str(log),
                 "first": list(first), "longest": list(longest), "processes": processes(self.q),
-                "arguments": arguments(self.q, "--answer", file, *([] if self.full else ["-m", "not data"]))}
+                "arguments": arguments(self.q, "--answer", file, *([] if self.full else ["-m", USUAL]))}
 
     def take(self, record: dict[str, Any]) -> None:
         """One record of the server."""
@@ -410,7 +412,7 @@ def check(q: Question, file: Path, *, full: bool = False, seconds: int = SECONDS
 
     Args:
         file: with the names of the library's answer.
-        full: also on MovieLens, which takes longer and may have to be fetched.
+        full: also on MovieLens and with pretrained encoders, which takes longer, and which may have to be fetched.
         seconds: what is not known by then counts as not run.
         worker: a server that is kept for further checks.
 
@@ -486,7 +488,7 @@ def expected_tests(q: Question, full: bool) -> dict[str, str]:
         if not isinstance(node, ast.FunctionDef) or not node.name.startswith("test_"):
             continue
         marks = [ast.unparse(d) for d in node.decorator_list]
-        if "answer" in {a.arg for a in node.args.args} and (full or "pytest.mark.data" not in marks):
+        if "answer" in {a.arg for a in node.args.args} and (full or not FETCHED & set(marks)):
             found[node.name] = (ast.get_docstring(node) or node.name.replace("_", " ")).splitlines()[0]
     return found
 

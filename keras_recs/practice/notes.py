@@ -41,7 +41,8 @@ def _is_practice(folder: Path) -> bool:
 class Notes:
     """Reads and writes one JSON file: per question, behaviours that held, attempts, hints shown, defects hunted.
 
-    Entries under other names than numbers are kept as they are. A file that cannot be understood is renamed, and `said` has a word about it.
+    Entries under other names than numbers are kept as they are. A file that cannot be understood is renamed, and `said`
+    has a word about it.
     """
 
     def __init__(self, folder: Path = FOLDER) -> None:
