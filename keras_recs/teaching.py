@@ -55,11 +55,18 @@ def plot_style() -> None:
 
 
 def defect_table(number: int) -> Any:
-    """What the published answer to a question gets wrong, as Markdown, from the list that the tests use."""
+    """What the published answer to a question gets wrong, as Markdown, from the list that the tests use.
+
+    Folded, because it is the solution of the question's bug hunt: a click opens it.
+    """
     from IPython.display import Markdown
 
     from keras_recs.practice.defects import defects
     from keras_recs.questions import question
 
-    rows = [f"| {d.title} | {d.sees} | {d.fix} |" for d in defects(question(number)) if d.published]
-    return Markdown("\n".join(["| defect | what one sees | what is right |", "|---|---|---|", *rows]))
+    published = [d for d in defects(question(number)) if d.published]
+    rows = [f"| {d.title} | {d.sees} | {d.fix} |" for d in published]
+    said = f"What the published answer gets wrong ({len(rows)}): open it when you have looked yourself"
+    head = f"<details>\n<summary>{said}</summary>\n"
+    return Markdown("\n".join([head, "| defect | what one sees | what is right |", "|---|---|---|", *rows,
+                               "\n</details>"]))

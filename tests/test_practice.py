@@ -7,16 +7,26 @@ That every planted defect is rejected by the test that it names is checked where
 from __future__ import annotations
 
 import ast
+import datetime
 import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from textwrap import dedent
+from types import ModuleType
+from typing import Any
 
+import practice_kit
 import pytest
 
 from keras_recs.practice import errata, grading, matrix
-from keras_recs.practice.defects import defects, hints
-from keras_recs.practice.grading import CheckError, check
-from keras_recs.practice.notes import Notes
-from keras_recs.practice.stubs import answer_source, hearts, stub, task_of, unmarked
+from keras_recs.practice.defects import Defect, defects
+from keras_recs.practice.grading import Check, CheckError, check
+from keras_recs.practice.notes import Notes, find_folder
+from keras_recs.practice.screen import Screen
+from keras_recs.practice.stubs import answer_source, functions, hearts, is_to_do, quiet, stub, task_of, unmarked
 from keras_recs.questions import QUESTIONS, question
 
 BUILT = [q for q in QUESTIONS if q.built]
@@ -45,7 +55,6 @@ def test_there_are_defects_of_both_kinds_with_names_of_their_own(q) -> None:
     assert sum(d.plantable and not d.published for d in found) >= 4 and any(d.published for d in found)
     assert len({d.name for d in found}) == len({d.title for d in found}) == len(found)
     assert {d.test_function for d in found} <= names_of_tests(q.stem), "a defect names a test that is not there"
-    assert set(hints(q)) <= names_of_tests(q.stem)
 
 
 @by_question
@@ -97,40 +106,233 @@ def test_a_stub_is_the_answer_without_its_heart(q) -> None:
 
 
 @by_question
-def test_every_stub_fails_its_tests(q, tmp_path: Path) -> None:
+def test_every_stub_is_to_do_and_nothing_in_it_has_failed(q, tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
     file.write_text(stub(answer_source(q)), encoding="utf8")
-    behaviours = check(q, file)
-    assert len(behaviours) >= 8
-    failed = [b for b in behaviours if not b.holds]
-    assert len(failed) >= len(hearts(answer_source(q)))
-    assert any("NotImplementedError" in b.message for b in failed)
+    found = check(q, file)
+    assert len(found.behaviours) >= 8 and not found.passed and found.stopped is None
+    assert [part.state for part in found.parts] == [grading.TO_DO] * len(hearts(answer_source(q)))
+    assert found.next == found.parts[0]
+    assert not [b for b in found.behaviours if b.state == grading.FAILS]
+    assert not [b for b in found.behaviours if b.holds and b.heart is not None]
 
 
-def test_a_whole_answer_passes_from_another_folder(tmp_path: Path) -> None:
-    file = tmp_path / "elsewhere" / "mine.py"
-    file.parent.mkdir()
-    file.write_text(unmarked(answer_source(question(5))), encoding="utf8")
-    behaviours = check(question(5), file)
-    assert all(b.holds for b in behaviours), [b for b in behaviours if not b.holds]
+def test_stubs_and_marks_do_not_depend_on_layout() -> None:
+    source = dedent('''
+        from keras_recs.heart import heart
+
+
+        @heart(
+            "Say 'a' and \\"b\\".",
+        )
+        @staticmethod  # é
+        def one(a: dict[str, int], b=lambda x: x) -> "dict[str, int]":  # a comment
+            # what to do
+            @cache
+            def inner(): return a
+            return inner()
+
+
+        @heart("Add.")
+        def two(a, b): return a + b
+
+
+        class C:
+            @heart("Multiply.")
+            def three(self,
+                      a):
+                """Doc."""
+                return (a
+                        * 2)  # twice
+        ''')
+    text = stub(source)
+    tree = {name: node for name, node in functions(text).items()}
+    assert list(tree) == ["one", "two", "C.three"] and all(is_to_do(node) for node in tree.values())
+    tasks = [node.body[-1].exc.args[0].value for node in tree.values()]  # type: ignore[attr-defined]
+    assert tasks == ["Say 'a' and \"b\".", "Add.", "Multiply."]
+    assert "heart" not in text and "@staticmethod" in text and "inner" not in text and "twice" not in text
+    whole = unmarked(source)
+    assert "heart" not in whole and "# what to do" in whole
+    assert "# what to do" not in quiet(source) and "Doc." not in quiet(source) and "inner()" in quiet(source)
+
+
+def test_what_is_left_to_do_is_read_from_the_syntax_tree() -> None:
+    def unwritten(body: str) -> bool:
+        return is_to_do(functions(f"def f(x):\n    {body}\n")["f"])
+
+    assert unwritten("raise NotImplementedError") and unwritten("'''Doc.'''; raise NotImplementedError(1)")
+    assert unwritten("y = 1; raise NotImplementedError('half written')") and unwritten("pass") and unwritten("...")
+    assert not unwritten("return x; raise NotImplementedError") and not unwritten("raise ValueError")
+    assert not unwritten("return [n for n in x]")
 
 
 # --- the check ---------------------------------------------------------------------------------------------------
 
 
-def test_an_endless_loop_is_stopped(tmp_path: Path) -> None:
-    file = tmp_path / "mine.py"
-    file.write_text("while True: pass", encoding="utf8")
-    with pytest.raises(CheckError, match="took more than 3 s"):
-        check(question(5), file, seconds=3)
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Check]:
+    """Checks a text as the exercise of question 5, with the tests of practice_kit or others."""
+    def small(source: str, tests: str = practice_kit.TESTS, **options: Any) -> Check:
+        monkeypatch.setenv("KERAS_RECS_TESTS", str(practice_kit.folder_of_tests(tmp_path / "tests", tests)))
+        file = tmp_path / "mine.py"
+        file.write_text(source, encoding="utf8")
+        return check(question(5), file, **options)
+
+    return small
 
 
-def test_a_file_that_cannot_be_imported_fails_everything_and_says_why(tmp_path: Path) -> None:
-    file = tmp_path / "mine.py"
-    file.write_text("import nonsense_that_is_not_there", encoding="utf8")
-    behaviours = check(question(5), file)
-    assert not any(b.holds for b in behaviours)
-    assert "nonsense_that_is_not_there" in behaviours[0].message
+def states(found: Check) -> list[str]:
+    return [part.state for part in found.parts]
+
+
+def test_behaviours_belong_to_the_last_function_that_they_need(small) -> None:
+    found = small(practice_kit.written("predict", loss="return 0.0"))
+    assert states(found) == ["holds", "fails", "to do", "to do"]
+    assert [(b.test, b.state, b.heart) for b in found.behaviours] == [
+        ("test_a_negative_price_is_refused", "holds", None), ("test_prediction", "holds", "predict"),
+        ("test_loss", "fails", "loss"), ("test_gradient", "to do", "gradient"),
+        ("test_descend", "to do", "descend")]
+    assert found.next is not None and found.next.name == "loss"
+    assert found.next.line == next(i for i, line in enumerate(found.source.splitlines(), 1) if "def loss" in line)
+
+
+def test_a_failure_comes_with_reason_values_mistake_place_and_what_was_printed(small) -> None:
+    found = small(practice_kit.written(
+        predict="print('users', users)\nreturn mean + theta.user_bias[users] + theta.item_bias[items]",
+        gradient="return theta.nonsense", descend="print(1)\nexit(3)"))
+    seen = {b.test: b for b in found.behaviours}
+    wrong = seen["test_prediction"]
+    assert wrong.problem == grading.Problem("a prediction is the mean, the two biases and the affinity", "[3.75, 2.25]",
+                                            "[4.25, 3.75]; they differ first at [0]: 3.75, expected 4.25",
+                                            "the affinity is missing", None, None)
+    assert wrong.printed == "users [0 1]\n"
+    line = next(i for i, text in enumerate(found.source.splitlines(), 1) if "theta.nonsense" in text)
+    broken = seen["test_gradient"].problem
+    assert broken.why == "AttributeError: 'Parameters' object has no attribute 'nonsense'" and broken.line == line
+    assert seen["test_descend"].state == "fails", "who exits has not passed"
+
+
+def test_a_function_is_not_blamed_for_another_that_it_needs(small) -> None:
+    found = small(practice_kit.written("loss", "gradient", "descend", predict="return 0 * users"))
+    assert states(found) == ["fails", "waits", "holds", "holds"]
+
+
+def test_a_right_answer_written_in_another_way_passes(small) -> None:
+    found = small(practice_kit.written(
+        "predict", "descend", loss="""e = ratings - predict(theta, mean, users, items)
+total = 0.0
+for n, (u, i) in enumerate(zip(users, items)):
+    total += e[n] ** 2 / 2 + reg / 2 * (theta.user_bias[u] ** 2 + theta.item_bias[i] ** 2
+        + theta.user_factors[u] @ theta.user_factors[u] + theta.item_factors[i] @ theta.item_factors[i])
+return total""", gradient="""out = Parameters(*(np.zeros_like(x) for x in vars(theta).values()))
+np.add.at(out.user_bias, users, reg * theta.user_bias[users] - errors)
+return out"""))
+    assert found.passed and states(found) == ["holds"] * 4 and found.holds == 5
+
+
+@pytest.mark.parametrize(("source", "why", "line"), [
+    ("x = (\n", "SyntaxError: '(' was never closed", 1),
+    ("def f():\n    return 1\n  x\n", "IndentationError: unindent does not match any outer indentation level", 3),
+    ("import numpy\nimport nonsense_not_there\n",
+     "ModuleNotFoundError: No module named 'nonsense_not_there'", 2),
+    ("def f():\n    return 1 / 0\nf()\n", "ZeroDivisionError: division by zero", 2),
+])
+def test_a_file_that_cannot_be_run_is_said_once_with_its_line(small, source: str, why: str, line: int) -> None:
+    found = small(source)
+    assert found.broken is not None and (found.broken.why, found.broken.line) == (why, line)
+    assert not found.passed and found.holds == 0 and not [b for b in found.behaviours if b.state == "fails"]
+    screen = Screen(width=100, colour=False)
+    screen.header(found)
+    screen.step(found)
+    assert screen.text().count(why) == 1 and f"mine.py:{line}" in screen.text()
+
+
+def test_a_name_that_is_missing_is_said(small) -> None:
+    found = small(practice_kit.written(*practice_kit.HEARTS).replace("def predict(", "def foresee("))
+    (why,) = {b.problem.why for b in found.behaviours if b.test == "test_prediction"}
+    assert why == "your file has no 'predict', which the tests call"
+
+
+@pytest.mark.parametrize("source", [
+    "from keras_recs.answers.q05_matrix_factorization import *\n",
+    "from keras_recs.answers import q05_matrix_factorization as other\npredict = other.predict\n",
+    "def predict():\n    import keras_recs.answers.q05_matrix_factorization\n",
+    "from keras_recs import BiasedMF\n",
+    "import keras_recs\nBiasedMF = keras_recs.BiasedMF\n",
+    "import importlib\nclass A(importlib.import_module('keras_recs.answers.q05_matrix_factorization').BiasedMF): 1\n",
+])
+def test_the_librarys_own_answer_is_refused(small, source: str) -> None:
+    found = small(source)
+    assert found.broken is not None and "library's own answer" in found.broken.why and not found.passed
+    assert "what you have written yourself" in found.broken.why and found.holds == 0
+
+
+def test_what_is_skipped_or_missing_does_not_count(small) -> None:
+    whole = practice_kit.written(*practice_kit.HEARTS)
+    first = "    errors = ratings - predict"  # of the loss
+    found = small(whole.replace(first, f"    import pytest; pytest.skip('no')\n{first}"))
+    assert found.holds == 4 and not found.passed and [b.state for b in found.behaviours if not b.holds] == ["skipped"]
+    found = small(whole + "\nimport os; os._exit(0)\n")
+    assert found.holds == 0 and not found.passed and "exit code 0" in found.stopped
+    found = small(whole + "\nimport sys; sys.exit(0)\n")
+    assert found.holds == 0 and not found.passed
+    found = small(whole.replace(first, f"    import os; os.kill(os.getpid(), 11)\n{first}"))
+    assert "signal 11" in found.stopped and not found.passed and 0 < found.holds < 5
+
+
+def test_an_endless_loop_is_stopped_and_named(small) -> None:
+    found = small("while True: pass", seconds=8)
+    assert found.timed_out and found.stopped == (
+        "Stopped after 8 s, the time limit, while your file was read. Is there an endless loop?")
+    found = small(practice_kit.written("predict", "gradient", "descend", loss="while True: pass"), seconds=8)
+    assert "while this was looked for: The loss counts what has ratings. Is there" in found.stopped
+    assert {b.test: b.state for b in found.behaviours}["test_prediction"] == "holds" and not found.passed
+
+
+def test_a_repr_that_fails_and_bound_methods_are_no_message(small) -> None:
+    tests = practice_kit.TESTS + dedent('''
+        @pytest.mark.needs("predict")
+        def test_odd(answer):
+            """Something odd."""
+            assert answer.BiasedMF().fit == 3
+
+        @pytest.mark.needs("predict")
+        def test_odder(answer):
+            """Something odder."""
+            expect.equal(answer.Odd(), 3, "an object is no number")
+
+        @pytest.mark.needs("predict")
+        def test_oddest(answer):
+            """Something still odder."""
+            raise answer.Oddest
+        ''')
+    source = practice_kit.written(*practice_kit.HEARTS) + dedent('''
+        class Odd:
+            def __repr__(self): raise ValueError("no repr")
+        class Oddest(Exception):
+            def __str__(self): raise ValueError("no str")
+        ''')
+    seen = {b.test: b.message for b in small(source, tests).behaviours}
+    assert "bound method" not in seen["test_odd"] and "0x" not in seen["test_odd"] and "fit" in seen["test_odd"]
+    assert "its repr raises ValueError" in seen["test_odder"]
+    assert seen["test_oddest"] == "Oddest: (its message raises ValueError)"
+
+
+def test_tests_without_marks_are_the_rest_and_nothing_is_derived(small) -> None:
+    tests = "\n".join(line for line in practice_kit.TESTS.splitlines() if "mark.needs" not in line)
+    found = small(practice_kit.written("predict"), tests)
+    assert {b.test: b.state for b in found.behaviours} == {
+        "test_a_negative_price_is_refused": "holds", "test_prediction": "holds", "test_loss": "to do",
+        "test_gradient": "to do", "test_descend": "to do"}
+    assert all(b.heart is None for b in found.behaviours) and found.next.name == "loss"
+
+
+def test_without_forks_the_verdict_is_the_same(small, monkeypatch) -> None:
+    monkeypatch.setenv("KERAS_RECS_FORK", "0")
+    found = small(practice_kit.written("predict", loss="return 0.0"))
+    assert states(found) == ["holds", "fails", "to do", "to do"] and found.ended
+    found = small(practice_kit.written("predict", loss="while True: pass"), seconds=8)
+    assert found.timed_out and found.holds >= 1, "what is known by then stays"
 
 
 def test_the_tests_are_found_in_a_checkout_and_in_an_installed_package(tmp_path: Path, monkeypatch) -> None:
@@ -150,6 +352,16 @@ def test_the_tests_are_found_in_a_checkout_and_in_an_installed_package(tmp_path:
 # --- the commands ------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def mine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The exercise of question 5, judged by the tests of practice_kit."""
+    monkeypatch.setenv("KERAS_RECS_TESTS", str(practice_kit.folder_of_tests(tmp_path / "tests")))
+    file = tmp_path / "practice" / f"{practice_kit.STEM}.py"
+    file.parent.mkdir()
+    file.write_text(stub(answer_source(question(5))), encoding="utf8")
+    return file
+
+
 def test_practice_never_overwrites_without_being_told(run) -> None:
     code, out, _ = run("practice", "5")
     file = Path("practice/q05_matrix_factorization.py")
@@ -160,43 +372,110 @@ def test_practice_never_overwrites_without_being_told(run) -> None:
     assert run("practice", "5", "--force")[0] == 0 and "NotImplementedError" in file.read_text()
 
 
-def test_check_shows_behaviours_values_and_hints_and_remembers(run) -> None:
-    source = answer_source(question(5))
-    Path("practice").mkdir()
-    Path("practice/q05_matrix_factorization.py").write_text(source.replace("+ affinity", "- affinity"))
+def test_an_untouched_stub_is_told_where_to_begin_with_a_hint(run, mine: Path, monkeypatch) -> None:
+    monkeypatch.setattr("keras_recs.practice.defects.hints", lambda q: {"predict": ["an idea", "a formula"]})
     code, out, _ = run("check", "5", "--hint")
-    assert code == 1
-    assert "fails   A prediction is the mean" in out and "holds   The same seed" in out
-    assert "assert" in out and "hint 1 of 2" in out
-    assert "hint 2 of 2" in run("check", "5", "--hint")[1]
-    assert "hint 2 of 2" in run("check", "5", "--hint")[1], "the last hint stays"
-    (row,) = [row for row in json.loads(run("progress", "--json")[1]) if row["number"] == 5]
-    assert 0 < row["holds"] < row["of"]
-    Path("practice/q05_matrix_factorization.py").write_text(source)
+    assert code == 1 and out.startswith("q05   0 of 4 functions written   predict –   loss –   gradient –   descend –")
+    assert "begin with predict: Add up the mean" in out and "hint 1 of 2 for predict: an idea" in out
+    assert "✗" not in out and "NotImplementedError" not in out and "fail" not in out
+    assert "hint 2 of 2 for predict: a formula" in run("check", "5", "--hint")[1]
+    assert "hint 2 of 2 for predict: a formula" in run("check", "5", "--hint")[1], "the last hint stays"
+
+
+def test_check_shows_the_next_step_and_remembers_the_best(run, mine: Path) -> None:
+    mine.write_text(practice_kit.written("predict", loss="return 0.0"))
     code, out, _ = run("check", "5")
-    assert code == 0 and f"{row['of']} of {row['of']} behaviours hold" in out
-    assert f"{row['of']} of {row['of']}" in run("progress")[1]
+    assert code == 1 and "q05   1 of 4 functions written   predict ✓   loss ✗   gradient –   descend –" in out
+    assert "loss: the penalty counts parameters that no rating uses" in out and "yours 0, expected 0.5" in out
+    assert f"{Path('practice', mine.name)}:" in out and "2 of 5 behaviours hold, 1 fail, 2 to do" in out
+    assert "predict holds: 2 lines (the reference: 2)" in out
+    code, out, _ = run("check", "5", "--all", "--reference")
+    assert "predict holds" not in out, "it has been said"
+    assert all(says in out for says in ("✓ A prediction is", "✗ The loss counts", "– A step goes", "the rest\n"))
+    assert "-    return 0.0" in out and "+    errors = ratings - predict(theta, mean, users, items)" in out
+    mine.write_text(practice_kit.written(*practice_kit.HEARTS))
+    code, out, _ = run("check", "5")
+    assert code == 0 and "All 5 behaviours hold" in out and "Next: keras-recs practice 6" in out
+    mine.write_text(stub(answer_source(question(5))))
+    assert run("check", "5")[0] == 1
+    (row,) = [row for row in json.loads(run("progress", "--json")[1]) if row["number"] == 5]
+    assert (row["holds"], row["of"], row["best"], row["attempts"]) == (1, 5, 5, 3)
+    assert row["date"] == datetime.date.today().isoformat() and "5 of 5" in run("progress")[1]
 
 
-def test_a_bug_hunt_plants_is_judged_and_tells_in_the_end(run) -> None:
+def test_the_follow_up_questions_come_after_success(run, mine: Path, monkeypatch) -> None:
+    class Interview:
+        follow_ups = [type("FollowUp", (), {"question": "And with implicit feedback?"})]
+
+    module = ModuleType("keras_recs.interview")
+    module.interview = lambda q, language: Interview()
+    monkeypatch.setitem(sys.modules, "keras_recs.interview", module)
+    mine.write_text(practice_kit.written(*practice_kit.HEARTS))
+    assert "And with implicit feedback?" in run("check", "5")[1]
+    monkeypatch.setitem(sys.modules, "keras_recs.interview", None)  # not there
+    code, out, _ = run("check", "5")
+    assert code == 0 and "interviewer" not in out
+
+
+def test_only_the_exercise_counts(run, mine: Path, tmp_path: Path) -> None:
+    run("check", "5")
+    other = tmp_path / "other.py"
+    other.write_text(practice_kit.written(*practice_kit.HEARTS))
+    assert run("check", "5", str(other))[0] == 0
+    assert run("check", "5", str(ROOT / "keras_recs" / "answers" / mine.name))[0] == 0, "it may be looked at"
+    (row,) = [row for row in json.loads(run("progress", "--json")[1]) if row["number"] == 5]
+    assert (row["holds"], row["best"], row["attempts"]) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("columns", [60, 120])
+def test_screens_fit_and_pipes_get_no_codes(mine: Path, columns: int) -> None:
+    mine.write_text(practice_kit.written("predict", loss="return 0.0"))
+    environment = {**os.environ, "COLUMNS": str(columns), "PYTHONPATH": str(ROOT)}
+    for encoding in ("utf8", "gbk", "ascii"):
+        for arguments in (["check", "5", "--hint", "--all"], ["progress"], ["check", "5", "--json"]):
+            done = subprocess.run([sys.executable, "-m", "keras_recs", *arguments], capture_output=True,
+                                  env={**environment, "PYTHONIOENCODING": encoding})
+            out = done.stdout.decode(encoding)
+            assert done.returncode == (0 if arguments[0] == "progress" else 1), done.stderr.decode()
+            assert "\x1b" not in out and b"Traceback" not in done.stderr and out
+            if "--json" in arguments:
+                assert {b["state"] for b in json.loads(out)} == {"holds", "fails", "to do"}
+            else:
+                assert max(map(len, out.splitlines())) <= columns
+            if arguments == ["check", "5", "--hint", "--all"] and encoding == "utf8":
+                assert "loss ✗" in out
+
+
+def test_a_bug_hunt_plants_is_judged_tells_and_makes_room(run) -> None:
     code, out, _ = run("bughunt", "5", "--defect", "cold-noise")
     file = Path("practice/q05_matrix_factorization_bughunt.py")
     assert code == 0 and "cold-noise" not in out and "cold-noise" not in file.read_text()
+    tree = ast.parse(file.read_text())
+    assert "#" not in file.read_text() and not any(ast.get_docstring(functions(file.read_text())[n])
+                                                   for n in practice_kit.HEARTS)
+    assert ast.get_docstring(tree), "what the question is stays"
     code, out, _ = run("check", "5", str(file), "--hint")
-    assert code == 1 and "What moved the vector of a user without ratings?" in out
+    assert code == 1 and "What moved the vector of a user without ratings?" in out and "bug hunt" in out
+    assert run("bughunt", "5")[0] == 1, "it may be the reader's work"
     file.write_text(answer_source(question(5)))
     code, out, _ = run("check", "5", str(file))
     assert code == 0 and "Who has no ratings keeps random factors" in out
     (row,) = [row for row in json.loads(run("progress", "--json")[1]) if row["number"] == 5]
     assert row["repaired"] == 1 and row["of"] == 0
-    run("bughunt", "5", "--force")
+    assert run("bughunt", "5", "--docstrings")[0] == 0, "a repaired hunt makes room for the next"
+    assert "r̂ of pairs" in file.read_text() and "#" in file.read_text()
     assert Notes().of(5)["planted"] != "cold-noise", "chance picks one that is not repaired yet"
+
+
+def test_an_unknown_defect_lists_no_answers(run) -> None:
+    code, out, err = run("bughunt", "5", "--defect", "typo")
+    assert code == 2 and "has no defect 'typo'" in err and "15 others" in err
+    assert not [d.name for d in defects(question(5)) if d.name in err]
 
 
 @pytest.mark.parametrize(("arguments", "words"), [
     (["practice", "24"], "question 24 is not answered yet"),
     (["check", "5"], "does not exist; `keras-recs practice 5` writes it"),
-    (["bughunt", "5", "--defect", "typo"], "has no defect 'typo' to plant; it has: climbs"),
     (["bughunt"], "Missing argument 'NUMBER'"),
 ])
 def test_wrong_arguments_are_one_line(run, arguments: list[str], words: str) -> None:
@@ -204,10 +483,89 @@ def test_wrong_arguments_are_one_line(run, arguments: list[str], words: str) -> 
     assert code == 2 and out == "" and words in err and err.count("\n") == 1
 
 
-def test_damaged_notes_are_not_overwritten(tmp_path: Path) -> None:
-    (tmp_path / "progress.json").write_text("{")
-    with pytest.raises(ValueError, match="is damaged"):
-        Notes(tmp_path)
+# --- planted defects and layout ------------------------------------------------------------------------------------
+
+
+def planted_in(source: str, *edits: tuple[str, str]) -> str:
+    return Defect("d", "", "", "", "", "test", edits=edits).plant(source)
+
+
+def test_a_defect_is_planted_whatever_the_layout() -> None:
+    assert planted_in("x = f( a,\n      b )  # why\n", ("f(a, b)", "g(a)")) == "x = g(a)  # why\n"
+    assert planted_in("x = f(a)\nk = {'a  b': 1}\n", ("{'a  b': 1}", "{}")) == "x = f(a)\nk = {}\n"
+    with pytest.raises(ValueError, match="is in it 2 times"):
+        planted_in("f(a); f( a )", ("f(a)", "g(a)"))
+    with pytest.raises(ValueError, match="is not in it"):
+        planted_in("ff(a)", ("f(a)", "g(a)"))
+    with pytest.raises(ValueError, match="is not in it"):
+        planted_in("k = 'a b'", ("'a  b'", "0"))
+
+
+@by_question
+def test_every_defect_fits_a_source_without_comments_too(q) -> None:
+    source = quiet(answer_source(q))
+    for d in (d for d in defects(q) if d.plantable):
+        bare = quiet(d.plant(answer_source(q)))
+        if not any('"""' in old for old, _ in d.edits):
+            assert ast.dump(ast.parse(d.plant(source))) == ast.dump(ast.parse(bare)), d.name
+
+
+# --- notes -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"5": 3}', '{"5": {"repaired": null}}', '{"5": {"holds": "x"}}',
+                                  b"\xff\xfe", ""])
+def test_damaged_notes_are_set_aside_with_a_word(run, text: str | bytes) -> None:
+    Path("practice").mkdir()
+    file = Path("practice/progress.json")
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    code, out, err = run("progress")
+    assert code == 0 and "not tried" in out and "damaged" in err and "Traceback" not in err
+    (aside,) = Path("practice").glob("progress-damaged-*.json")
+    assert aside.read_bytes() == (text if isinstance(text, bytes) else text.encode())
+    assert run("progress")[2] == "", "once"
+
+
+def test_writers_at_once_lose_nothing(tmp_path: Path) -> None:
+    code = ("import sys; from pathlib import Path; from keras_recs.practice.notes import Notes\n"
+            "notes = Notes(Path(sys.argv[1]))\n"
+            "for n in range(25):\n"
+            "    with notes.change(5) as mine: mine['attempts'] += 1\n"
+            "notes.of(int(sys.argv[2]))['best'] = 7; notes.save()\n")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    all_ = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path), n], env=environment)
+            for n in ("8", "12", "18")]
+    assert [process.wait() for process in all_] == [0, 0, 0]
+    notes = Notes(tmp_path)
+    assert notes.of(5)["attempts"] == 75 and [notes.of(n)["best"] for n in (8, 12, 18)] == [7, 7, 7]
+    assert {path.name for path in tmp_path.iterdir()} <= {"progress.json", ".progress.json.lock"}
+
+
+def test_notes_of_an_older_version_are_read(tmp_path: Path) -> None:
+    older = {"holds": 3, "of": 19, "hints": {}, "planted": None, "repaired": []}
+    (tmp_path / "progress.json").write_text(json.dumps({"5": older, "ask": {"of": "others"}}))
+    with Notes(tmp_path).change(5) as mine:
+        pass
+    assert json.loads((tmp_path / "progress.json").read_text())["ask"] == {"of": "others"}
+    assert mine["best"] == 3 and mine["attempts"] == 0 and mine["functions"] == []
+
+
+def test_the_folder_is_found_from_below_and_beside(run, tmp_path: Path, monkeypatch) -> None:
+    folder = tmp_path / "home" / "practice"
+    monkeypatch.chdir((tmp_path / "home").mkdir() or tmp_path / "home")
+    assert find_folder() == folder, "where there is none, here"
+    assert run("practice", "5")[0] == 0
+    for below in (folder, folder / "a" / "b", tmp_path / "home" / "notebooks"):
+        below.mkdir(parents=True, exist_ok=True)
+        monkeypatch.chdir(below)
+        assert find_folder() == folder
+        assert run("practice", "5")[0] == 1, "it is there already"
+    assert not list(tmp_path.rglob("practice/practice"))
+    monkeypatch.chdir(ROOT / "keras_recs" / "practice")
+    assert find_folder() != ROOT / "keras_recs" / "practice", "the package is no practice folder"
+
+
+# --- the report --------------------------------------------------------------------------------------------------
 
 
 def test_the_matrix_counts_what_rejects_what(run, monkeypatch) -> None:

@@ -151,4 +151,6 @@ def test_the_table_of_defects_lists_the_published_ones() -> None:
     pytest.importorskip("IPython")
     text = teaching.defect_table(5).data
     assert "The step goes up the gradient" in text and "The penalty is left out" not in text
-    assert all(line.count("|") == 4 for line in text.splitlines())
+    assert all(line.count("|") == 4 for line in text.splitlines() if line.startswith("|"))
+    assert text.startswith("<details>\n<summary>") and text.endswith("</details>"), "folded: it is a solution"
+    assert "\n\n| defect |" in text, "after an empty line, Markdown goes on inside of HTML"

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
-import textwrap
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from keras_recs.questions import QUESTIONS, Question
 from keras_recs.terminal import AS_JSON, Number, console, print_json, table
 
-if TYPE_CHECKING:
-    from keras_recs.practice.grading import Behaviour
 
-FOLDER = click.option("--folder", type=click.Path(file_okay=False, path_type=Path), default=Path("practice"),
-                      show_default=True, help="Where exercises lie.")
+def _folder(context: click.Context, parameter: click.Parameter, value: Path | None) -> Path:
+    from keras_recs.practice.notes import find_folder
+
+    folder = value if value is not None else find_folder()
+    with contextlib.suppress(ValueError):  # short, where it lies below
+        return folder.relative_to(Path.cwd())
+    return folder
+
+
+FOLDER = click.option("--folder", type=click.Path(file_okay=False, path_type=Path), callback=_folder,
+                      help="Where exercises lie; by default the folder `practice` here or above, else a new one here.")
 FORCE = click.option("--force", is_flag=True, help="Overwrite what you have written.")
 
 
@@ -27,58 +35,111 @@ FORCE = click.option("--force", is_flag=True, help="Overwrite what you have writ
 @FORCE
 def practice(number: Question, folder: Path, force: bool) -> None:
     """Write the answer to question NUMBER with its heart taken out, for you to fill in."""
-    from keras_recs.practice.stubs import answer_source, hearts, stub, task_of
+    from keras_recs.practice.exercise import exercise_file
+    from keras_recs.practice.screen import Screen
+    from keras_recs.practice.stubs import answer_source, marked, stub, task_of
 
     source = answer_source(number)
-    file = folder / f"{number.stem}.py"
+    file = exercise_file(number, folder)
     _write(file, stub(source), force)
-    click.echo(f"{file}: fill in")
-    for node in hearts(source):
-        click.echo(f"  {node.name:12s} {task_of(node)}")
-    click.echo(f"then: keras-recs check {number.number}")
+    functions = marked(source)
+    indent = 4 + min(16, max(map(len, functions)))
+    screen = Screen()
+    screen.lines.append(f"{file}: fill in")  # never broken: it may be copied
+    for name, node in functions.items():
+        screen.add(task_of(node) or "", indent, first=f"  {name}  ")
+    screen.add(f"then: keras-recs check {number.number}   (with --hint for a first hint)")
+    click.echo(screen.text(), color=screen.colour)
 
 
 @click.command()
 @click.argument("number", type=Number(built=True))
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path), required=False)
 @FOLDER
-@click.option("--hint", is_flag=True, help="Show the next hint for the first behaviour that does not hold.")
-@click.option("--full", is_flag=True, help="Also on MovieLens, which takes longer.")
-@click.option("--seconds", type=click.IntRange(min=1), default=300, show_default=True, help="Time limit.")
+@click.option("--watch/--once", default=None, help="Check again whenever the file is saved, the default in a terminal; "
+              "or print one report and end.")
+@click.option("--hint", is_flag=True, help="Show the next hint for the first function that is not done.")
+@click.option("--all", "everything", is_flag=True, help="Show every behaviour.")
+@click.option("--reference", is_flag=True, help="Show the reference beside what you have written.")
+@click.option("--full", is_flag=True, help="Also on MovieLens and with pretrained encoders, which takes longer.")
+@click.option("--seconds", type=click.IntRange(min=1), default=300, show_default=True, help="Time limit of one check.")
 @AS_JSON
-def check(number: Question, file: Path | None, folder: Path, hint: bool, full: bool, seconds: int,
-          as_json: bool) -> None:
-    """Say which behaviours FILE shows; by default, your exercise for question NUMBER."""
+def check(number: Question, file: Path | None, folder: Path, watch: bool | None, hint: bool, everything: bool,
+          reference: bool, full: bool, seconds: int, as_json: bool) -> None:
+    """Say how far FILE is, and what comes next; by default, your exercise for question NUMBER."""
+    from keras_recs.practice.exercise import Exercise, exercise_file
     from keras_recs.practice.grading import CheckError
     from keras_recs.practice.grading import check as grade
-    from keras_recs.practice.notes import Notes
 
     q = number
-    file = file or folder / f"{q.stem}.py"
+    file = file or exercise_file(q, folder)
     if not file.is_file():
         raise click.UsageError(f"{file} does not exist; `keras-recs practice {q.number}` writes it")
-    try:
-        behaviours = grade(q, file, full=full, seconds=seconds)
-    except CheckError as error:
-        raise click.ClickException(str(error)) from error
-    holds = sum(b.holds for b in behaviours)
-    notes = Notes(folder)
-    mine = notes.of(q.number)
-    hunted = file.name == hunt_file(q).name
-    if not hunted:
-        mine["holds"], mine["of"] = holds, len(behaviours)
-    if as_json:
-        print_json([vars(b) for b in behaviours])
-    else:
-        _show(behaviours)
-        click.echo(f"\n{holds} of {len(behaviours)} behaviours hold")
-        if hint and holds < len(behaviours):
-            click.echo(_next_hint(q, behaviours, mine, hunted))
-        if hunted and holds == len(behaviours):
-            click.echo(_repaired(q, mine))
-    notes.save()
-    if holds < len(behaviours):
+    if watch is None:
+        watch = sys.stdin.isatty() and sys.stdout.isatty() and not as_json
+    with _errors_in_one_line(CheckError):
+        exercise = Exercise(q, file, folder, full, seconds)
+        if watch and not as_json:
+            from keras_recs.practice.watch import Watch
+
+            loop = Watch(exercise)
+            loop.all, loop.reference = everything, reference
+            loop.run()
+            return
+        found = grade(q, file, full=full, seconds=seconds)
+        new = exercise.record(found)
+        if as_json:
+            print_json([b.as_dict() for b in found.behaviours])
+        else:
+            _report_check(exercise, found, new, hint, everything, reference)
+        if exercise.notes.said:
+            click.echo(exercise.notes.said, err=True)
+    if not found.passed:
         raise SystemExit(1)
+
+
+def _report_check(exercise: Any, found: Any, new: Sequence[Any], hint: bool, everything: bool, reference: bool,
+                  ) -> None:
+    """One plain report of a check."""
+    from keras_recs.practice.screen import Screen, next_exercise
+
+    q, hunted = exercise.q, exercise.hunted
+    screen = Screen()
+    screen.header(found, hunted)
+    for part in new:
+        screen.cost(found, part)
+    if not found.passed:
+        screen.step(found, hunted)
+    if hint and not found.passed:
+        if found.broken is None:
+            exercise.next_hint(found)
+        name, levels = exercise.hints(found)
+        shown = exercise.shown(name)
+        if levels and shown:
+            screen.add(f"hint {shown} of {len(levels)}{f' for {name}' if name else ''}: {levels[shown - 1]}", 6,
+                       colour="yellow")
+    if everything:
+        screen.add()
+        screen.all(found, hunted)
+    elif not hunted:
+        screen.add(screen.count(found))
+    if reference and not hunted:
+        screen.add()
+        part = found.next
+        screen.reference(found, [part.name] if part is not None else list(found.answer))
+    if found.passed:
+        said = exercise.repaired(found)
+        if said:
+            screen.add(said, colour="green")
+        else:
+            screen.finished(found, next_exercise(q, exercise.notes))
+    else:
+        more = [] if hint else ["--hint for a hint"]
+        more += [] if everything else [f"--all for all {len(found.behaviours)} behaviours"]
+        more += [] if reference or hunted else ["--reference for the reference beside yours"]
+        if more:
+            screen.row([("more:", None), *((text, None) for text in more)], gap="   ")
+    click.echo(screen.text(), color=screen.colour)
 
 
 @click.command()
@@ -86,13 +147,16 @@ def check(number: Question, file: Path | None, folder: Path, hint: bool, full: b
 @FOLDER
 @FORCE
 @click.option("--defect", "name", help="Which one to plant; by default, chance picks one you have not repaired.")
+@click.option("--docstrings", is_flag=True, help="Keep docstrings and comments, which say what is right.")
 @click.option("--report", is_flag=True, help="Instead: which tests reject which defects, all against all.")
 @AS_JSON
-def bughunt(number: Question | None, folder: Path, force: bool, name: str | None, report: bool, as_json: bool) -> None:
+def bughunt(number: Question | None, folder: Path, force: bool, name: str | None, docstrings: bool, report: bool,
+            as_json: bool) -> None:
     """Write the answer to question NUMBER with one defect planted, for you to find and repair."""
     from keras_recs.practice.defects import defect, defects
+    from keras_recs.practice.exercise import hunt_file
     from keras_recs.practice.notes import Notes
-    from keras_recs.practice.stubs import answer_source, unmarked
+    from keras_recs.practice.stubs import answer_source, quiet, unmarked
 
     if report:
         _report([number] if number else [q for q in QUESTIONS if q.built], as_json)
@@ -100,20 +164,26 @@ def bughunt(number: Question | None, folder: Path, force: bool, name: str | None
     if number is None:
         raise click.UsageError("Missing argument 'NUMBER'.")
     q = number
-    notes = Notes(folder)
-    mine = notes.of(q.number)
-    if name is None:
-        choice = [d for d in defects(q) if d.plantable]
-        chosen = random.choice([d for d in choice if d.name not in mine["repaired"]] or choice)
-    else:
-        try:
-            chosen = defect(q.number, name)
-        except ValueError as error:
-            raise click.UsageError(str(error)) from error
-    file = folder / hunt_file(q).name
-    _write(file, unmarked(chosen.plant(answer_source(q))), force)
-    mine["planted"] = chosen.name
-    notes.save()
+    with _errors_in_one_line():
+        notes = Notes(folder)
+        mine = notes.of(q.number)
+        if name is None:
+            choice = [d for d in defects(q) if d.plantable]
+            chosen = random.choice([d for d in choice if d.name not in mine["repaired"]] or choice)
+        else:
+            try:
+                chosen = defect(q.number, name)
+            except ValueError as error:
+                raise click.UsageError(str(error)) from error
+        file = hunt_file(q, folder)
+        source = chosen.plant(answer_source(q))
+        done = mine["planted"] in mine["repaired"]  # a hunt that is over makes room for the next
+        _write(file, unmarked(source if docstrings else quiet(source)), force or done)
+        with notes.change(q.number) as mine:
+            mine["planted"] = chosen.name
+            mine["hints"].pop("", None)
+        if notes.said:
+            click.echo(notes.said, err=True)
     click.echo(f"{file}: the answer, with one defect. Find it, repair it, then\n"
                f"keras-recs check {q.number} {file}")
 
@@ -123,6 +193,27 @@ def bughunt(number: Question | None, folder: Path, force: bool, name: str | None
 @AS_JSON
 def progress(folder: Path, as_json: bool) -> None:
     """What you have achieved so far."""
+    with _errors_in_one_line():
+        rows, said = progress_rows(folder)
+    if said:
+        click.echo(said, err=True)
+    if as_json:
+        print_json(rows)
+        return
+    out = table("", "question", "best", "checks", "last", "repaired")
+    for column in (out.columns[0], *out.columns[2:]):
+        column.no_wrap = True
+    out.columns[1].overflow = "fold"
+    for row in rows:
+        best = f"{row['best']} of {row['of']}" if row["of"] else "not tried"
+        out.add_row(str(row["number"]), row["title"], best, str(row["attempts"] or ""), row["date"] or "",
+                    f"{row['repaired']} of {row['defects']}")
+    console().print(out)
+    click.echo("best: behaviours that held at once; repaired: bug hunts")
+
+
+def progress_rows(folder: Path) -> tuple[list[dict[str, Any]], str | None]:
+    """One row a question that is built; and what is to be said of a damaged file."""
     from keras_recs.practice.defects import defects
     from keras_recs.practice.notes import Notes
 
@@ -130,67 +221,31 @@ def progress(folder: Path, as_json: bool) -> None:
     rows = []
     for q in (q for q in QUESTIONS if q.built):
         mine = notes.of(q.number)
-        plantable = sum(d.plantable for d in defects(q))
         rows.append({"number": q.number, "title": q.title, "holds": mine["holds"], "of": mine["of"],
-                     "repaired": len(mine["repaired"]), "defects": plantable})
-    if as_json:
-        print_json(rows)
-        return
-    out = table("", "question", "behaviours", "defects repaired")
-    for row in rows:
-        held = f"{row['holds']} of {row['of']}" if row["of"] else "not tried"
-        out.add_row(str(row["number"]), row["title"], held, f"{row['repaired']} of {row['defects']}")
-    console().print(out)
+                     "best": mine["best"], "attempts": mine["attempts"], "date": mine["date"],
+                     "repaired": len(set(mine["repaired"])), "defects": sum(d.plantable for d in defects(q))})
+    return rows, notes.said
 
 
 COMMANDS = (practice, check, bughunt, progress)
 
 
-def hunt_file(q: Question) -> Path:
-    return Path(f"{q.stem}_bughunt.py")
+@contextlib.contextmanager
+def _errors_in_one_line(*kinds: type[Exception]) -> Iterator[None]:
+    """What the file system refuses is said in one line, and so are errors of these kinds."""
+    caught: tuple[type[Exception], ...] = (OSError, *kinds)
+    try:
+        yield
+    except caught as error:
+        raise click.ClickException(str(error)) from error
 
 
 def _write(file: Path, text: str, force: bool) -> None:
     if file.exists() and not force:
         raise click.ClickException(f"{file} is there already, and may be your work; --force overwrites it")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, encoding="utf8")
-
-
-def _show(behaviours: Sequence[Behaviour]) -> None:
-    out = table("", "behaviour")
-    for b in behaviours:
-        out.add_row("[green]holds[/]" if b.holds else "[red]fails[/]", b.says)
-    console().print(out)
-    for b in [b for b in behaviours if not b.holds][:3]:
-        console().print(f"[bold]{b.says}[/]", highlight=False)
-        lines = [part for line in b.message.splitlines()[:8] for part in textwrap.wrap(line, 110) or [""]]
-        console().print(textwrap.indent("\n".join(lines), "  "), highlight=False, markup=False)
-
-
-def _next_hint(q: Question, behaviours: Sequence[Behaviour], mine: dict[str, Any], hunted: bool) -> str:
-    """The next hint; each level is shown once, the last one again and again."""
-    from keras_recs.practice.defects import defect, hints
-
-    if hunted and mine["planted"]:
-        return f"hint: {defect(q.number, mine['planted']).hint}"
-    first = next(b for b in behaviours if not b.holds)
-    levels = hints(q).get(first.test) or ["Read the assertion above: it shows the values seen."]
-    shown = mine["hints"].get(first.test, 0)
-    mine["hints"][first.test] = min(shown + 1, len(levels))
-    level = min(shown, len(levels) - 1)
-    return f"hint {level + 1} of {len(levels)}: {levels[level]}"
-
-
-def _repaired(q: Question, mine: dict[str, Any]) -> str:
-    from keras_recs.practice.defects import defect
-
-    if not mine["planted"]:
-        return "repaired"
-    found = defect(q.number, mine["planted"])
-    if found.name not in mine["repaired"]:
-        mine["repaired"].append(found.name)
-    return f"repaired. It was: {found.title}.\nOne sees: {found.sees}.\nRight is: {found.fix}."
+    with _errors_in_one_line():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf8")
 
 
 def _report(questions: Sequence[Question], as_json: bool) -> None:
@@ -206,5 +261,3 @@ def _report(questions: Sequence[Question], as_json: bool) -> None:
                     "yes" if row["by_shape"] else "no")
     console().print(out)
     click.echo(summary(rows))
-
-
