@@ -77,7 +77,8 @@ def test_what_was_observed_keeps_its_weight_in_als() -> None:
     assert confidence_of(log_of(100, 100, 5).seen) == 1, "5 % of all pairs"
     assert confidence_of(log_of(100, 100, 1).seen) == pytest.approx(5), "1 % of all pairs, five times the confidence"
     assert confidence_of(log_of(100, 100, 50).seen) == 1, "never below 1"
-    assert [penalty_for(alpha) for alpha in (0.0, 1.0, 1.2, 4.0, 36.0)] == pytest.approx([10, 10, 14.4, 40, 120]), "by hand"
+    assert [penalty_for(alpha) for alpha in (0.0, 1.0, 1.2, 4.0, 36.0)] == pytest.approx(
+        [10, 10, 14.4, 40, 120]), "by hand"
 
 
 def test_walks_are_as_many_as_there_are_edges_to_learn() -> None:
