@@ -16,7 +16,7 @@ from keras_recs.answers.q18_gcn import NGCF, LightGCN
 from keras_recs.data import Dataset, Split, from_matrix, split
 from keras_recs.data.graph import bipartite
 from keras_recs.evaluation import Evaluation, PopularityRecommender, compare, evaluate
-from keras_recs.neural import embedding_price, events_per_row, for_cold, is_thin
+from keras_recs.neural import embedding_penalty, events_per_row, for_cold, is_thin
 from keras_recs.questions import QUESTIONS, Answer, Question
 from keras_recs.recommender import Recommender
 from keras_recs.testing import dense_log, planted_log, sparse_log
@@ -68,9 +68,9 @@ def test_events_a_row_leaves_out_who_has_none() -> None:
 
 def test_on_a_thin_log_a_vector_costs_one_event() -> None:
     rich, thin = (log_of(200, 200, n).seen for n in (60, 40))
-    assert embedding_price(rich, 3e-6) == 3e-6, "60 events a row: the usual price"
-    assert embedding_price(thin, 3e-6) == pytest.approx(1 / 8000), "40 a row: one of 8,000 events"
-    assert embedding_price(thin, 3e-6, 9) == pytest.approx(1 / 72_000), "the loss is a mean over 9 examples for each"
+    assert embedding_penalty(rich, 3e-6) == 3e-6, "60 events a row: the usual price"
+    assert embedding_penalty(thin, 3e-6) == pytest.approx(1 / 8000), "40 a row: one of 8,000 events"
+    assert embedding_penalty(thin, 3e-6, 9) == pytest.approx(1 / 72_000), "the loss is a mean over 9 examples for each"
 
 
 def test_what_was_observed_keeps_its_weight_in_als() -> None:
@@ -111,7 +111,7 @@ def test_on_movielens_the_rules_give_what_was_tuned(ml100k: Dataset) -> None:
     train = split(ml100k, "P1").train
     als = ImplicitALS(n_factors=2, n_iterations=1).fit(train)
     assert (als.alpha_, als.reg_) == (1.0, 10.0), "implicit ALS"
-    assert embedding_price(train.seen, 2e-6) == 2e-6 and not is_thin(train.seen), "LightGCN, NGCF, NeuMF"
+    assert embedding_penalty(train.seen, 2e-6) == 2e-6 and not is_thin(train.seen), "LightGCN, NGCF, NeuMF"
     assert enough_walks(bipartite(train), 40) == 40, "DeepWalk"
 
 

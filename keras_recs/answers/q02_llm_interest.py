@@ -176,17 +176,17 @@ class TextTower(layers.Layer):
     Args:
         n, n_features, dim: f is (n, n_features), W (n_features, dim), e (n, dim).
         dropout, id_dropout: share of the columns of f, and of the rows of e, left out in a step of training.
-        reg: L2 price of W and of e.
+        reg: L2 penalty of W and of e.
     """
 
     def __init__(self, n: int, n_features: int, dim: int, dropout: float, id_dropout: float, reg: float,
                  **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.config = dict(n=n, n_features=n_features, dim=dim, dropout=dropout, id_dropout=id_dropout, reg=reg)
-        price = keras.regularizers.L2(reg)
+        penalty = keras.regularizers.L2(reg)
         self.features = self.add_weight(name="features", shape=(n, n_features), initializer="zeros", trainable=False)
-        self.matrix = self.add_weight(name="matrix", shape=(n_features, dim), regularizer=price)
-        self.own = self.add_weight(name="own", shape=(n, dim), initializer="zeros", regularizer=price)
+        self.matrix = self.add_weight(name="matrix", shape=(n_features, dim), regularizer=penalty)
+        self.own = self.add_weight(name="own", shape=(n, dim), initializer="zeros", regularizer=penalty)
         self.drop_features = layers.Dropout(dropout, noise_shape=(n_features, 1))
         self.drop_ids = layers.Dropout(id_dropout)
 
@@ -211,7 +211,7 @@ class LLMInterestModel(RankingRecommender):
         sharpness, dim: see `tag_probabilities`; length of the towers' vectors.
         dropout: share of the text features left out in training.
         id_dropout: share of users and items, anew in every step, that must do with their texts.
-        reg, n_negatives: L2 price of the towers; negatives for each positive, the loss is the softmax over both.
+        reg, n_negatives: L2 penalty of the towers; negatives for each positive, the loss is the softmax over both.
         learning_rate, n_epochs, batch_size, seed: as the names say; Adam.
 
     Attributes:

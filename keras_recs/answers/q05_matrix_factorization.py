@@ -5,12 +5,12 @@ A rating is taken apart into an average, two biases and the affinity of two shor
     r̂[u, i] = μ + b[u] + c[i] + p[u] · q[i]
 
 Only the ratings that exist are fitted. The mean of the squared errors alone would let a user with three ratings be
-learned by heart, so every observed rating also pays for the length of the parameters that it uses:
+learned by heart, so every observed rating also brings an L2 penalty of the parameters that it uses:
 
     L = ½ Σ_observed (r - r̂)²  +  ½ λ Σ_observed (b[u]² + c[i]² + |p[u]|² + |q[i]|²)
 
-Mini-batch gradient descent on L, in plain NumPy. A batch of one user's ratings adds that many slopes up, and the step
-would be that many times too long: `bounded` shortens it, row by row, to what the curvature of L allows.
+Mini-batch gradient descent on L, in plain NumPy. The slope of a row is the sum over its ratings in the batch, so a user
+with many of them can step too far and diverge: `bounded` shortens that step, row by row, to what the curvature allows.
 
 Sources: Funk (2006), "Netflix Update: Try This at Home";
 Koren, Bell & Volinsky (2009), "Matrix Factorization Techniques for Recommender Systems".
@@ -30,7 +30,7 @@ from keras_recs.heart import heart
 from keras_recs.progress import progress
 from keras_recs.recommender import Recommender
 
-TINY = 1e-12  # a row without ratings has no curvature, and no slope either
+TINY = 1e-12  # a row without ratings in the batch has no curvature, and no slope either
 
 
 @dataclass
@@ -104,13 +104,14 @@ def bounded(slope: Parameters, theta: Parameters, users: np.ndarray, items: np.n
             step: np.floating) -> Parameters:
     """`slope`, shortened in place in those rows where `step` times the slope would overshoot.
 
-    Why: the slope of a row is a *sum* over its ratings in the batch, and so is the curvature of L along it. With one
-    rating it is at most the squared length of ∂r̂/∂θ, plus λ:
+    Why: the slope of a row is a *sum* over its ratings in the batch, and so is the curvature of L along it. One rating
+    adds at most the squared length of ∂r̂/∂θ, plus λ:
 
         h = 1 + 1 + |p[u]|² + |q[i]|² + λ
 
-    A step of up to 1 / Σ h goes downhill, whoever else moves at the same time; past 2 / Σ h, each step leads further
-    away than the one before. A user with a few ratings in the batch never gets there. One who fills it does.
+    With r̂ taken as linear in θ (Gauss-Newton), steps of up to 2 / Σ h cannot diverge, whoever else moves at the same
+    time. Half of that is allowed: what is left is for the curvature of p · q itself, at most |e| for a rating. A row
+    with a few ratings in the batch is never shortened; one that fills it is.
     """
     user_lengths = np.einsum("nf,nf->n", theta.user_factors, theta.user_factors)
     item_lengths = np.einsum("nf,nf->n", theta.item_factors, theta.item_factors)
@@ -135,7 +136,7 @@ class BiasedMF(Recommender):
 
     Args:
         n_factors: length of the vectors p and q.
-        reg: λ, the price of long vectors.
+        reg: λ, the L2 penalty of biases and vectors, once for each rating.
         learning_rate: step size in the first epoch. It acts on the *sum* over a batch, except for rows with so many
             ratings in the batch that they would overshoot: their step is as long as is safe (`bounded`).
         decay: factor on the step size from one epoch to the next.

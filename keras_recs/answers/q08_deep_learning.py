@@ -22,12 +22,12 @@ from keras_recs.checks import real_number, whole_number, whole_numbers
 from keras_recs.data.dataset import Dataset
 from keras_recs.data.sampling import NegativeSampler
 from keras_recs.heart import heart
-from keras_recs.neural import Batch, KerasRecommender, embedding_price, events_per_row, for_cold, is_thin
+from keras_recs.neural import Batch, KerasRecommender, embedding_penalty, events_per_row, for_cold, is_thin
 
-USUAL_REG = 3e-6  # L2 price of the embeddings
+USUAL_REG = 3e-6  # L2 penalty of the embeddings
 USUAL_EPOCHS = 10
 STEPS = 500  # of training at least on a thin log: a small one has few in an epoch
-EVENTS_PER_PRICE = 12.0  # on a thin log, a vector pays one event for so many of its own
+EVENTS_PER_PENALTY = 12.0  # on a thin log, the penalty is the weight of one example for so many events a row
 
 
 class NeuMF(KerasRecommender):
@@ -41,8 +41,8 @@ class NeuMF(KerasRecommender):
         hidden: units of the dense layers of the MLP branch.
         dropout: share of the last layer's inputs left out in training: it must not lean on single products. It
             makes probabilities more honest; the ranking hardly changes.
-        embedding_reg: L2 price of the embedding tables. None for 3e-6, and on a thin log for one
-            event (`embedding_price`), or one for each twelve that a row has.
+        embedding_reg: L2 penalty of the embedding tables. None for 3e-6, and more on a thin log: the weight of one
+            example (`embedding_penalty`), or of one for each twelve events that a row has.
         n_negatives: negatives for each positive.
         learning_rate: of Adam.
         n_epochs: None for 10 or, on a thin log, for 500 steps of training at least, in 10 to 40 epochs.
@@ -108,9 +108,9 @@ class NeuMF(KerasRecommender):
         self.embedding_reg_, self.n_epochs_ = USUAL_REG, USUAL_EPOCHS
         if is_thin(data.seen):
             examples = data.seen.nnz * (1 + self.n_negatives)  # in an epoch
-            # The dense layers can make much of small vectors: who has more events pays in proportion.
-            share = max(1.0, events_per_row(data.seen) / EVENTS_PER_PRICE)
-            self.embedding_reg_ = share * embedding_price(data.seen, USUAL_REG, 1 + self.n_negatives)
+            # More than one for rows with more events. We think: the dense layers can make much of short vectors.
+            share = max(1.0, events_per_row(data.seen) / EVENTS_PER_PENALTY)
+            self.embedding_reg_ = share * embedding_penalty(data.seen, USUAL_REG, 1 + self.n_negatives)
             self.n_epochs_ = min(max(USUAL_EPOCHS, -(-STEPS * self.batch_size // examples)), 4 * USUAL_EPOCHS)
         if self.embedding_reg is not None:
             self.embedding_reg_ = self.embedding_reg
@@ -127,14 +127,14 @@ class NeuMF(KerasRecommender):
             table = self.model_.get_layer(name).embeddings
             table.assign(for_cold(np.asarray(table), data.seen))
 
-    def _price(self) -> float:
+    def _penalty(self) -> float:
         """Of the embeddings: as `fit` has chosen it, or, where `build` is called on its own, the usual one."""
         return getattr(self, "embedding_reg_", USUAL_REG) if self.embedding_reg is None else self.embedding_reg
 
     def _table(self, n: int, dim: int, name: str) -> layers.Embedding:
         return layers.Embedding(n, dim, name=name,
                                 embeddings_initializer=keras.initializers.RandomNormal(stddev=0.05),
-                                embeddings_regularizer=keras.regularizers.L2(self._price()))
+                                embeddings_regularizer=keras.regularizers.L2(self._penalty()))
 
     @heart("Without end: every positive once and n_negatives fresh unmet items for each, shuffled, with labels.")
     def _epochs(self, data: Dataset, rng: np.random.Generator) -> Iterator[Batch]:

@@ -154,8 +154,8 @@ def enough_walks(adjacency: sparse.csr_array, length: int, passes: int = 40, mos
     """Walks per node: `most` where nodes have 50 edges or more, else so many that each edge is passed `passes` times.
 
     Each step goes along one edge, in one direction or the other, so it is the edges that say how much there is to
-    learn; what further passes teach is the accidents of a thin graph. A graph of a few nodes gets up to `least` walks
-    in all: its vectors have to get away from where they start.
+    learn. On thin planted logs more walks ranked worse; we think that they teach the accidents of the few edges. A
+    graph of a few nodes gets up to `least` walks in all: its vectors have to get away from where they start.
 
     >>> ring = sparse.csr_array(np.roll(np.eye(1000), 1, axis=0) + np.roll(np.eye(1000), -1, axis=0))
     >>> enough_walks(ring, length=10)  # 4 walks of 10 nodes pass 40 edges, and there is an edge a node

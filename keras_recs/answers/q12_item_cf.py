@@ -179,7 +179,7 @@ class EASE(_HistoryTimesWeights):
     P = (G + reg I)⁻¹ the solution is W[i, j] = -P[i, j] / P[j, j] off the diagonal (Steck 2019, equation 8).
 
     Args:
-        reg: price of large weights.
+        reg: λ, the L2 penalty of the weights.
         recency: None, or a number of events: when scoring, an event that many events old counts 1/e of the latest.
 
     >>> from keras_recs.data import from_matrix

@@ -36,7 +36,7 @@ from keras_recs.checks import one_of, real_number, whole_number
 from keras_recs.data.dataset import Dataset
 from keras_recs.data.graph import bipartite
 from keras_recs.heart import heart
-from keras_recs.neural import RankingModel, RankingRecommender, embedding_price, events_per_row, for_cold
+from keras_recs.neural import RankingModel, RankingRecommender, embedding_penalty, events_per_row, for_cold
 
 RICH = 50.0  # events a row from which NGCF learns tastes rather than edges
 
@@ -84,7 +84,7 @@ class LightGraphConvolution(layers.Layer):
         n_edges: entries of the adjacency, 2 for each interaction. `connect` says which.
         dim: length of the vectors.
         n_layers: K, convolutions one after the other.
-        reg: L2 price of E(0).
+        reg: L2 penalty of E(0).
         init_scale: standard deviation of the first E(0).
     """
 
@@ -186,7 +186,7 @@ class LightGCN(RankingRecommender):
         n_layers: K. With 0 the graph is not used: plain matrix factorisation.
         dim: length of the vectors E(0).
         loss: "softmax", the positive against all negatives of its row at once; or "bpr", against each on its own.
-        reg: L2 price of E(0). None for 2e-6, and more where rows have fewer than 50 events (`embedding_price`).
+        reg: L2 penalty of E(0). None for 2e-6, and more where rows have fewer than 50 events (`embedding_penalty`).
         init_scale: standard deviation of the first E(0).
         n_negatives: negatives for each positive.
         learning_rate: of Adam.
@@ -240,7 +240,7 @@ class LightGCN(RankingRecommender):
         user_id = keras.Input((), dtype="int32", name="user_id")  # (batch,)
         item_id = keras.Input((None,), dtype="int32", name="item_id")  # (batch, m)
         convolution = self.encoder(n_users, n_items, adjacency.nnz, self.dim, self.n_layers,
-                                   self._price(adjacency[:n_users, n_users:]), self.init_scale, name="convolution")
+                                   self._penalty(adjacency[:n_users, n_users:]), self.init_scale, name="convolution")
         convolution.connect(adjacency)
         users, items = convolution(user_id, item_id)  # (batch, dim), (batch, m, dim)
         score = layers.Dot(axes=(1, 2), dtype="float32", name="score")([users, items])  # (batch, m)
@@ -251,11 +251,11 @@ class LightGCN(RankingRecommender):
     def _batch_size(self, n: int) -> int:
         return -(-n // self.n_batches)
 
-    def _price(self, seen: sparse.csr_array) -> float:
-        return embedding_price(seen, rich=2e-6) if self.reg is None else self.reg
+    def _penalty(self, seen: sparse.csr_array) -> float:
+        return embedding_penalty(seen, rich=2e-6) if self.reg is None else self.reg
 
     def _build(self, data: Dataset) -> keras.Model:
-        self.reg_ = self._price(data.seen)
+        self.reg_ = self._penalty(data.seen)
         return self.build(data.n_users, data.n_items, bipartite(data))
 
     def _fit(self, data: Dataset) -> None:
@@ -273,9 +273,10 @@ class NGCF(LightGCN):
 
     Arguments and attributes as for `LightGCN`. It overfits sooner, hence fewer epochs by default.
 
-    On a thin log it learns the edges themselves by heart: with a dozen events, a user's vector is for a good part
-    that of the very film that is to be predicted, and W1 and W2 learn to bring that out. With fewer than 50 events a
-    row, `fit` warns that it may rank below popularity (LightGCN, without those weights, does not).
+    On a thin log it may rank below popularity, and `fit` warns of it below 50 events a row. A part of that is that it
+    learns its own edges by heart: each positive is an edge, over which the user's vector already holds the film's.
+    Trained on events that are left out of its graph it ranks better (NDCG@10 0.085 against 0.063 on a planted log of
+    11 events a row), and still below popularity (0.106); LightGCN, without W1 and W2, is ahead of it there.
     """
 
     encoder = NeuralGraphConvolution
