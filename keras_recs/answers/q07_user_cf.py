@@ -16,8 +16,9 @@ Over which items do the sums run? Where a row says who met what, 0 is a value to
 phi coefficient. Where a row holds ratings, a film not rated has no value: over the films that both have rated, and
 means in place of the sums, or two users would be the farther apart, the more films they share.
 
-Two users with one film in common agree on it perfectly. So every similarity is multiplied by min(common, γ) / γ: below
-γ films in common it is trusted in proportion, from γ on in full.
+Over two common ratings Pearson is 1 or -1, whatever the two think of all else, and a distance over few is short by
+chance. So every similarity is multiplied by min(common, γ) / γ: below γ films in common it is trusted in proportion,
+from γ on in full.
 
 Sources: Resnick et al. (1994), "GroupLens: An Open Architecture for Collaborative Filtering of Netnews" (Pearson over
 common ratings); Breese, Heckerman & Kadie (1998), "Empirical Analysis of Predictive Algorithms for Collaborative
