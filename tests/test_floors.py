@@ -70,14 +70,15 @@ def test_on_a_thin_log_a_vector_costs_one_event() -> None:
     rich, thin = (log_of(200, 200, n).seen for n in (60, 40))
     assert embedding_price(rich, 3e-6) == 3e-6, "60 events a row: the usual price"
     assert embedding_price(thin, 3e-6) == pytest.approx(1 / 8000), "40 a row: one of 8,000 events"
-    assert embedding_price(thin, 3e-6, 9) == pytest.approx(1 / 72_000), "the loss is a mean over 9 examples for each"
+    assert embedding_price(thin, 3e-6, 9) == pytest.approx(1 / 72_000), "the loss is a mean over 9 examples each"
 
 
 def test_what_was_observed_keeps_its_weight_in_als() -> None:
     assert confidence_of(log_of(100, 100, 5).seen) == 1, "5 % of all pairs"
     assert confidence_of(log_of(100, 100, 1).seen) == pytest.approx(5), "1 % of all pairs, five times the confidence"
     assert confidence_of(log_of(100, 100, 50).seen) == 1, "never below 1"
-    assert [penalty_for(alpha) for alpha in (0.0, 1.0, 1.2, 4.0, 36.0)] == pytest.approx([10, 10, 14.4, 40, 120]), "by hand"
+    by_hand = {0.0: 10, 1.0: 10, 1.2: 14.4, 4.0: 40, 36.0: 120}
+    assert [penalty_for(alpha) for alpha in by_hand] == pytest.approx(list(by_hand.values())), "10 · min(α², 2 √α)"
 
 
 def test_walks_are_as_many_as_there_are_edges_to_learn() -> None:
