@@ -27,7 +27,8 @@ LONG = ("NeuMF", "DeepWalk", "EASE", "NGCF")
 LEARNED = [(q, a) for q in QUESTIONS for a in q.answers if q.protocol != "P3" and a.class_name not in CONTENT]
 
 
-@pytest.fixture(scope="module", params=["cinema", "dense", "sparse", "smaller", pytest.param("ml100k", marks=pytest.mark.data)])
+@pytest.fixture(scope="module", params=["cinema", "dense", "sparse", "smaller",
+                                        pytest.param("ml100k", marks=pytest.mark.data)])
 def floor(request: pytest.FixtureRequest) -> tuple[str, Split, Evaluation]:
     """A log, split by P1, and what popularity reaches on it."""
     planted = {"dense": dense_log, "sparse": sparse_log, "smaller": lambda: sparse_log(1500, 3100)}
