@@ -27,7 +27,7 @@ from keras_recs.questions import question
 #: question -> function, its line, and that line with a mistake
 EDITS = {
     5: ("loss", "return 0.5 * float(", "return 1.0 * float("),
-    8: ("NeuMF.build", 'name="probability")(logit)', 'name="probability")(-logit)'),
+    8: ("NeuMF.build", '"item_gmf")(item_id)', '"item_gmf")(user_id)'),
     12: ("EASE._fit", "weights /= -np.diag(weights)", "weights /= np.diag(weights)"),
     18: ("LightGraphConvolution.nodes", "return total / (self.n_layers + 1)", "return total"),
 }

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from keras_recs.practice.defects import hints
-from keras_recs.practice.grading import HOLDS, check, expected_tests, tests_folder
+from keras_recs.practice import grading
+from keras_recs.practice.grading import HOLDS, check, expected_tests
 from keras_recs.practice.stubs import answer_source, marked
 from keras_recs.practice.trace import traced
 from keras_recs.questions import QUESTIONS, Question
@@ -46,7 +47,7 @@ def test_every_answer_passes_and_every_test_needs_just_what_it_calls(q: Question
 def test_every_test_of_an_answer_says_what_it_needs_in_the_order_of_the_file(q: Question) -> None:
     """Those, too, that need something fetched, and are not measured here."""
     hearts = list(marked(answer_source(q)))
-    tree = ast.parse((tests_folder() / f"test_{q.stem}.py").read_text(encoding="utf8"))
+    tree = ast.parse((grading.tests_folder() / f"test_{q.stem}.py").read_text(encoding="utf8"))
     tests = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
     for name in expected_tests(q, full=True):
         marks = [d for d in tests[name].decorator_list if ast.unparse(d).startswith("pytest.mark.needs(")]

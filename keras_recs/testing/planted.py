@@ -85,7 +85,7 @@ def planted_log(n_users: int = 1000, n_items: int = 800, events_per_user: float 
 
     >>> log = planted_log(n_users=50, n_items=30, events_per_user=8)
     >>> log.data
-    Dataset('planted', 50 users, 30 items, 427 interactions)
+    Dataset('planted', 50 users, 30 items, 366 interactions)
     """
     whole_number("n_users", n_users)
     whole_number("n_items", n_items, least=5)
