@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from keras_recs.practice.defects import hints
 from keras_recs.practice import grading
+from keras_recs.practice.defects import hints
 from keras_recs.practice.grading import HOLDS, check, expected_tests
 from keras_recs.practice.stubs import answer_source, marked
 from keras_recs.practice.trace import traced
