@@ -41,7 +41,7 @@ class NeuMF(KerasRecommender):
         hidden: units of the dense layers of the MLP branch.
         dropout: share of the last layer's inputs left out in training: it must not lean on single products. It
             makes probabilities more honest; the ranking hardly changes.
-        embedding_reg: L2 penalty of the embedding tables. None for 3e-6, and more on a thin log: the weight of one
+        embedding_reg: L2 penalty of the embedding tables. None for 3e-6, and on a thin log the weight of one
             example (`embedding_penalty`), or of one for each twelve events that a row has.
         n_negatives: negatives for each positive.
         learning_rate: of Adam.
