@@ -186,7 +186,8 @@ class LightGCN(RankingRecommender):
         n_layers: K. With 0 the graph is not used: plain matrix factorisation.
         dim: length of the vectors E(0).
         loss: "softmax", the positive against all negatives of its row at once; or "bpr", against each on its own.
-        reg: L2 penalty of E(0). None for 2e-6, and one event's weight where rows have fewer than 50 (`embedding_penalty`).
+        reg: L2 penalty of E(0). None for 2e-6, and where rows have fewer than 50 events the weight of one of them
+            (`embedding_penalty`).
         init_scale: standard deviation of the first E(0).
         n_negatives: negatives for each positive.
         learning_rate: of Adam.
