@@ -54,7 +54,7 @@ def test_functions_of_cells_are_checked(cell, capsys: pytest.CaptureFixture[str]
     cell(PREDICT)
     cell("check(5, predict)")
     out = capsys.readouterr().out
-    assert "q05   1 of 4 functions written   predict ✓   loss –" in out and "next, loss: Half the squared" in out
+    assert "q05   1 of 4 functions done   predict ✓   loss –" in out and "next, loss: Half the squared" in out
     cell("def loss(theta, mean, users, items, ratings, reg):\n    print('here')\n    return 1 / 0\n")
     cell("check(5)")  # finds both by their names
     out = capsys.readouterr().out
