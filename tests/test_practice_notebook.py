@@ -66,6 +66,15 @@ def test_functions_of_cells_are_checked(cell, capsys: pytest.CaptureFixture[str]
     assert "here 2 of 5 behaviours hold" in capsys.readouterr().out
 
 
+def test_a_question_may_be_written_in_any_way(cell, capsys: pytest.CaptureFixture[str]) -> None:
+    cell(PREDICT)
+    cell("check('q05', predict)")
+    assert "hint(5) gives a hint for loss" in capsys.readouterr().out
+    cell("hint('05')\nstatus('q05')")
+    out = capsys.readouterr().out
+    assert "for loss: " in out and "here 2 of 5 behaviours hold" in out
+
+
 def test_methods_are_taken_from_classes(cell) -> None:
     names = cell("class NeuMF:\n    def _epochs(self, data, rng):\n        yield rng\n\n"
                  "    def further(self):\n        pass\n")

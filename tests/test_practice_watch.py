@@ -193,6 +193,24 @@ def test_the_time_limit_names_the_test_and_the_watch_goes_on(mine: Path, tmp_pat
         terminal.close()
 
 
+def test_a_loop_is_named_long_before_the_time_limit(mine: Path, monkeypatch) -> None:
+    monkeypatch.setattr("keras_recs.practice.watch.QUIET", 1.0)
+    said: list[str] = []
+    loop = Watch(Exercise(practice_kit.Q, mine, mine.parent), lambda text, screen: said.append(text))
+    mine.write_text(practice_kit.written("predict", loss="while True: pass"))
+
+    end = time.monotonic() + 60
+    try:
+        loop._open()
+        while "endless loop" not in "".join(said[-1:]) and time.monotonic() < end:
+            loop._step()
+    finally:
+        loop._close()
+    assert "running for more than 1 s: The loss counts what has ratings." in said[-1]
+    assert "next, " not in said[-1] and "repair it and save" in " ".join(said[-1].split())
+    assert "1 more behaviours" not in said[-1]
+
+
 def test_the_next_exercise_is_a_key_away(terminal: Terminal, mine: Path) -> None:
     terminal.until(KEYS)
     terminal.press("n")

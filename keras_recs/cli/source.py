@@ -81,8 +81,8 @@ def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--item", metavar="COLUMN", help="Its column of items.  [default: item]"),
             click.option("--rating", metavar="COLUMN", help="Its column of ratings; - for none.  [default: rating]"),
             click.option("--time", metavar="COLUMN", help="Its column of times; - for none.  [default: timestamp]"),
-            click.option("--columns", metavar="NAMES", help="user,item,rating,timestamp or whatever they are, where the "
-                         "file has no header line."),
+            click.option("--columns", metavar="NAMES", help="user,item,rating,timestamp or whatever they are, where "
+                         "the file has no header line."),
             click.option("--delimiter", metavar="SIGN", help="What separates its fields.  [default: ,]"),
             click.option("--encoding", metavar="NAME", help="Of its text, such as gb18030.  [default: utf-8]")]):
         command = option(command)
