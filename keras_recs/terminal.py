@@ -20,9 +20,13 @@ class Number(click.ParamType):
     """The number of a question, as 5, 05, q05 or q05_matrix_factorization; with `built`, of one that is answered."""
 
     name = "number"
+    MISSING = "It is that of a question, such as 5; `keras-recs list` shows them."
 
     def __init__(self, built: bool = False) -> None:
         self.built = built
+
+    def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:
+        return self.MISSING
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Question:
         if isinstance(value, Question):

@@ -322,6 +322,29 @@ def test_errors_of_the_readers_speak_of_options(run, log: Path, monkeypatch) -> 
     assert err == "keras-recs: events.csv: is 'ts' the timestamp? Say --time 'ts' to take it, --time - to go without\n"
 
 
+def test_a_file_without_header_with_other_signs_and_in_another_encoding_is_read(run, log: Path) -> None:
+    first = run("run", "4", "--data", str(log), "--user", "who", "--item", "film", "--rating", "points",
+                "--time", "moment", "--users", "0", "--json")[1]
+    rows = log.read_text().replace("film", "电影").splitlines()[1:]
+    log.write_text("\n".join(row.replace(",", ";") for row in rows) + "\n", encoding="gb18030")
+    command = ["run", "4", "--data", str(log), "--users", "0", "--json"]
+    assert "say --encoding 'latin-1'" in run(*command)[2]
+    command += ["--encoding", "gb18030"]
+    assert "did you mean --delimiter ';'?" in run(*command)[2]
+    command += ["--delimiter", ";"]
+    assert "such as --columns user,item,rating,timestamp" in run(*command)[2]
+    code, out, _ = run(*command, "--columns", "user, item, rating, timestamp")
+    assert code == 0 and json.loads(out)[-1]["metrics"] == json.loads(first)[-1]["metrics"]
+    log.with_suffix(".tabs").write_text("\n".join(["user,item,rating,timestamp", *rows]).replace(",", "\t"))
+    assert run("run", "4", "--data", str(log.with_suffix(".tabs")), "--delimiter", "\\t", "--users", "0")[0] == 0
+    assert "give the file with --data FILE" in run("run", "4", "--delimiter", ";")[2]
+
+
+def test_the_list_of_commands_has_whole_sentences(run) -> None:
+    out = run("--help")[1].partition("Commands:")[2]
+    assert "..." not in out and "…" not in out and "Write an exercise: an answer without its heart." in out
+
+
 def test_a_file_of_nonsense_is_one_line(run, tmp_path: Path) -> None:
     for name, content in (("empty.csv", b""), ("bytes.csv", bytes(range(256)) * 4), ("bytes.parquet", b"PAR1 no")):
         file = tmp_path / name

@@ -664,7 +664,7 @@ def test_an_import_of_a_later_export_updates(run: Any, tmp_path: Path, monkeypat
 
 
 @pytest.mark.parametrize(("arguments", "said"), [
-    (["5"], "Missing option '--out'"),
+    (["5"], "say which file to write, such as --out cards.apkg"),
     (["--out", "cards.zip"], "Anki reads files that end in .apkg; got cards.zip"),
     (["--out", "no/such/cards.apkg"], "there is no folder"),
     (["13", "--out", "cards.apkg"], "question 13 is not answered yet"),

@@ -284,6 +284,12 @@ def test_an_endless_loop_is_stopped_and_named(small) -> None:
     found = small("while True: pass", seconds=8)
     assert found.timed_out and found.stopped == (
         "Stopped after 8 s, the time limit, while your file was read. Is there an endless loop?")
+    found = small(practice_kit.written(predict="while True: pass"), seconds=8)
+    assert "while this was looked for: A prediction is the sum" in found.stopped, "the file itself was read"
+    assert found.next.name == "predict", "and not the next one to be written"
+    screen = Screen(width=200)
+    screen.step(found)
+    assert "loss" not in screen.text() and f":{found.next.line}" in screen.text()
     found = small(practice_kit.written("predict", "gradient", "descend", loss="while True: pass"), seconds=8)
     assert "while this was looked for: The loss counts what has ratings. Is there" in found.stopped
     assert {b.test: b.state for b in found.behaviours}["test_prediction"] == "holds" and not found.passed
@@ -369,13 +375,14 @@ def test_practice_never_overwrites_without_being_told(run) -> None:
     file.write_text("my work")
     code, _, err = run("practice", "5")
     assert code == 1 and "--force overwrites" in err and file.read_text() == "my work"
+    assert "`keras-recs check 5` goes on with it" in err
     assert run("practice", "5", "--force")[0] == 0 and "NotImplementedError" in file.read_text()
 
 
 def test_an_untouched_stub_is_told_where_to_begin_with_a_hint(run, mine: Path, monkeypatch) -> None:
     monkeypatch.setattr("keras_recs.practice.defects.hints", lambda q: {"predict": ["an idea", "a formula"]})
     code, out, _ = run("check", "5", "--hint")
-    assert code == 1 and out.startswith("q05   0 of 4 functions written   predict –   loss –   gradient –   descend –")
+    assert code == 1 and out.startswith("q05   0 of 4 functions done   predict –   loss –   gradient –   descend –")
     assert "begin with predict: Add up the mean" in out and "hint 1 of 2 for predict: an idea" in out
     assert "✗" not in out and "NotImplementedError" not in out and "fail" not in out
     assert "hint 2 of 2 for predict: a formula" in run("check", "5", "--hint")[1]
@@ -385,7 +392,7 @@ def test_an_untouched_stub_is_told_where_to_begin_with_a_hint(run, mine: Path, m
 def test_check_shows_the_next_step_and_remembers_the_best(run, mine: Path) -> None:
     mine.write_text(practice_kit.written("predict", loss="return 0.0"))
     code, out, _ = run("check", "5")
-    assert code == 1 and "q05   1 of 4 functions written   predict ✓   loss ✗   gradient –   descend –" in out
+    assert code == 1 and "q05   1 of 4 functions done   predict ✓   loss ✗   gradient –   descend –" in out
     assert "loss: the penalty counts parameters that no rating uses" in out and "yours 0, expected 0.5" in out
     assert f"{Path('practice', mine.name)}:" in out and "2 of 5 behaviours hold, 1 fail, 2 to do" in out
     assert "predict holds: 2 lines (the reference: 2)" in out
@@ -467,16 +474,48 @@ def test_a_bug_hunt_plants_is_judged_tells_and_makes_room(run) -> None:
     assert Notes().of(5)["planted"] != "cold-noise", "chance picks one that is not repaired yet"
 
 
+def test_a_hunt_is_checked_without_naming_its_file_and_the_next_is_offered(run) -> None:
+    run("bughunt", "5", "--defect", "cold-noise")
+    Path("practice/q05_matrix_factorization_bughunt.py").write_text(answer_source(question(5)))
+    code, out, _ = run("check", "5")
+    assert code == 0 and "Repaired" in out
+    assert f"1 of {sum(d.plantable for d in defects(question(5)))} repaired. Next: keras-recs bughunt 5" in out
+
+
+def test_the_commands_that_are_named_find_a_folder_of_ones_own(run) -> None:
+    assert "keras-recs check 5 --folder 'my work'" in run("practice", "5", "--folder", "my work")[1]
+    assert "q05_matrix_factorization_bughunt.py' --folder 'my work'" in run("bughunt", "5", "--folder", "my work")[1]
+    assert "keras-recs practice 6 --folder 'my work'" in run("check", "6", "--folder", "my work")[2]
+
+
+def test_a_file_that_is_named_says_which_question_it_is(run, mine: Path) -> None:
+    code, out, _ = run("check", str(mine))
+    assert code == 1 and "begin with predict" in out
+    hunt = mine.with_name(f"{mine.stem}_bughunt.py")
+    hunt.write_text(answer_source(question(5)))
+    assert "q05 bug hunt" in run("check", str(hunt))[1]
+    assert run("check", "q05_knn.py")[0] == 2 and run("check", "5.py")[0] == 2
+
+
+def test_a_file_that_is_no_python_offers_neither_hints_nor_the_whole_reference(run, mine: Path) -> None:
+    mine.write_text(practice_kit.written("predict", loss="return (1"))
+    out = run("check", "5", "--reference")[1]
+    assert "SyntaxError" in out and "the reference" not in out and "--hint" not in out
+
+
 def test_an_unknown_defect_lists_no_answers(run) -> None:
     code, out, err = run("bughunt", "5", "--defect", "typo")
-    assert code == 2 and "has no defect 'typo'" in err and "15 others" in err
+    assert code == 2 and "has no defect 'typo'" in err and "others" in err
     assert not [d.name for d in defects(question(5)) if d.name in err]
 
 
 @pytest.mark.parametrize(("arguments", "words"), [
     (["practice", "24"], "question 24 is not answered yet"),
     (["check", "5"], "does not exist; `keras-recs practice 5` writes it"),
-    (["bughunt"], "Missing argument 'NUMBER'"),
+    (["bughunt"], "Missing argument 'NUMBER'. It is that of a question, such as 5"),
+    (["check"], "Missing argument 'NUMBER'. It is that of a question, such as 5"),
+    (["check", "5", "hint"], "there is no file hint; did you mean --hint?"),
+    (["check", "5", "nix.py"], "there is no file nix.py; `keras-recs check 5` looks at your exercise"),
 ])
 def test_wrong_arguments_are_one_line(run, arguments: list[str], words: str) -> None:
     code, out, err = run(*arguments)

@@ -54,7 +54,7 @@ def test_functions_of_cells_are_checked(cell, capsys: pytest.CaptureFixture[str]
     cell(PREDICT)
     cell("check(5, predict)")
     out = capsys.readouterr().out
-    assert "q05   1 of 4 functions written   predict ✓   loss –" in out and "next, loss: Half the squared" in out
+    assert "q05   1 of 4 functions done   predict ✓   loss –" in out and "next, loss: Half the squared" in out
     cell("def loss(theta, mean, users, items, ratings, reg):\n    print('here')\n    return 1 / 0\n")
     cell("check(5)")  # finds both by their names
     out = capsys.readouterr().out
@@ -64,6 +64,15 @@ def test_functions_of_cells_are_checked(cell, capsys: pytest.CaptureFixture[str]
     assert "for loss: " in capsys.readouterr().out
     cell("status(5)")
     assert "here 2 of 5 behaviours hold" in capsys.readouterr().out
+
+
+def test_a_question_may_be_written_in_any_way(cell, capsys: pytest.CaptureFixture[str]) -> None:
+    cell(PREDICT)
+    cell("check('q05', predict)")
+    assert "hint(5) gives a hint for loss" in capsys.readouterr().out
+    cell("hint('05')\nstatus('q05')")
+    out = capsys.readouterr().out
+    assert "for loss: " in out and "here 2 of 5 behaviours hold" in out
 
 
 def test_methods_are_taken_from_classes(cell) -> None:

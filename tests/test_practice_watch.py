@@ -91,11 +91,14 @@ def all_gone(processes: list[psutil.Process]) -> bool:
 
 def test_saves_are_judged_and_keys_answered(terminal: Terminal, mine: Path, tmp_path: Path) -> None:
     said = terminal.until(KEYS)
-    assert "0 of 4 functions written" in said and "begin with predict" in said and "✗" not in said
+    assert "0 of 4 functions done" in said and "begin with predict" in said and "✗" not in said
 
+    end = time.monotonic() + 30  # the screen comes before the check ends, and only a check that ends is an attempt
+    while not (mine.parent / "progress.json").exists() and time.monotonic() < end:
+        time.sleep(0.05)
     mine.write_text(practice_kit.written("predict", loss="print('here')\nreturn 0.0"))
     said = terminal.until(f"loss ✗.*predict holds.*{KEYS}")
-    assert "1 of 4 functions written   predict ✓   loss ✗   gradient –   descend –" in said
+    assert "1 of 4 functions done   predict ✓   loss ✗   gradient –   descend –" in said
     assert "loss: the penalty counts parameters that no rating uses" in said
     assert re.search(r"yours 0, expected 0\.5\s+looked for: The loss.*practice/q05_matrix_factorization\.py:\d+\s+"
                      r"you printed:\s+here", said, re.DOTALL)
@@ -116,7 +119,7 @@ def test_saves_are_judged_and_keys_answered(terminal: Terminal, mine: Path, tmp_
     part.write_text(practice_kit.written(*practice_kit.HEARTS))
     os.replace(part, mine)
     said = terminal.until(f"All 5 behaviours hold.*{KEYS}")
-    assert "4 of 4 functions written" in said and "loss holds: 3 lines" in said and "practice 6" in said
+    assert "4 of 4 functions done" in said and "loss holds: 3 lines" in said and "practice 6" in said
 
     others = terminal.others()
     assert others, "there is a server"
@@ -137,11 +140,11 @@ def test_loops_crashes_and_errors_end_a_check_and_not_the_watch(terminal: Termin
     mine.write_text("import os; os.kill(os.getpid(), 9)\n")
     assert "signal 9" in terminal.until(rf"the check was ended by.*{KEYS}")
     mine.write_text(practice_kit.written("predict"))
-    assert "predict ✓" in terminal.until(f"1 of 4 functions written.*{KEYS}")
+    assert "predict ✓" in terminal.until(f"1 of 4 functions done.*{KEYS}")
     mine.unlink()
     terminal.until("is not there; waiting for it")
     mine.write_text(practice_kit.written("predict", "loss"))
-    terminal.until(f"2 of 4 functions written.*{KEYS}")
+    terminal.until(f"2 of 4 functions done.*{KEYS}")
 
 
 @pytest.mark.parametrize("how", ["ctrl-c", "terminate", "hang up"])
@@ -177,7 +180,7 @@ def test_a_server_that_is_lost_is_replaced(terminal: Terminal, mine: Path) -> No
         other.kill()
     terminal.until(f"checking.*begin with predict.*{KEYS}")
     mine.write_text(practice_kit.written("predict"))
-    terminal.until(f"1 of 4 functions written.*{KEYS}")
+    terminal.until(f"1 of 4 functions done.*{KEYS}")
 
 
 def test_the_time_limit_names_the_test_and_the_watch_goes_on(mine: Path, tmp_path: Path) -> None:
@@ -188,15 +191,33 @@ def test_the_time_limit_names_the_test_and_the_watch_goes_on(mine: Path, tmp_pat
         said = terminal.until(f"Stopped after 8 s.*{KEYS}")
         assert "The loss counts what has ratings." in said and "predict ✓" in said
         mine.write_text(practice_kit.written("predict", "loss"))
-        terminal.until(f"2 of 4 functions written.*{KEYS}")
+        terminal.until(f"2 of 4 functions done.*{KEYS}")
     finally:
         terminal.close()
+
+
+def test_a_loop_is_named_long_before_the_time_limit(mine: Path, monkeypatch) -> None:
+    monkeypatch.setattr("keras_recs.practice.watch.QUIET", 1.0)
+    said: list[str] = []
+    loop = Watch(Exercise(practice_kit.Q, mine, mine.parent), lambda text, screen: said.append(text))
+    mine.write_text(practice_kit.written("predict", loss="while True: pass"))
+
+    end = time.monotonic() + 60
+    try:
+        loop._open()
+        while "endless loop" not in "".join(said[-1:]) and time.monotonic() < end:
+            loop._step()
+    finally:
+        loop._close()
+    assert "running for more than 1 s: The loss counts what has ratings." in said[-1]
+    assert "next, " not in said[-1] and "repair it and save" in " ".join(said[-1].split())
+    assert "1 more behaviours" not in said[-1]
 
 
 def test_the_next_exercise_is_a_key_away(terminal: Terminal, mine: Path) -> None:
     terminal.until(KEYS)
     terminal.press("n")
-    assert "begin with word_weights" in terminal.until(f"q06   0 of 5 functions written.*{KEYS}")
+    assert "begin with word_weights" in terminal.until(f"q06   0 of 5 functions done.*{KEYS}")
     assert (mine.parent / "q06_content_embedding.py").exists()
 
 

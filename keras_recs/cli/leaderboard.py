@@ -22,10 +22,11 @@ from keras_recs.terminal import AS_JSON, Numbers, console, print_json
 @click.option("--out", "written", type=click.Path(dir_okay=False, writable=True, path_type=Path), metavar="FILE",
               help="Also write the rows to this file, as JSON.")
 def command(dataset: str | None, file: Path | None, user: str | None, item: str | None, rating: str | None,
-            time: str | None, protocol: str, wanted: list[Question] | None, as_json: bool,
-            written: Path | None) -> None:
+            time: str | None, columns: str | None, delimiter: str | None, encoding: str | None,
+            protocol: str, wanted: list[Question] | None, as_json: bool, written: Path | None) -> None:
     """All answers and the baselines on one table."""
-    source = source_of(dataset, file, user=user, item=item, rating=rating, time=time)
+    source = source_of(dataset, file, {"columns": columns, "delimiter": delimiter, "encoding": encoding},
+                       user=user, item=item, rating=rating, time=time)
     chosen = wanted or [q for q in QUESTIONS if q.built]
     if protocol == "P3":  # a score of another kind is no rating, and its RMSE would mean nothing
         unfit = [str(q.number) for q in chosen if q.protocol != "P3"]

@@ -47,11 +47,12 @@ class Result:
               help="Of cinema's titles.")
 @AS_JSON
 def command(number: Question, dataset: str | None, file: Path | None, user: str | None, item: str | None,
-            rating: str | None, time: str | None, wanted: tuple[str, ...], users: int, k: int, language: str,
-            as_json: bool) -> None:
+            rating: str | None, time: str | None, columns: str | None, delimiter: str | None, encoding: str | None,
+            wanted: tuple[str, ...], users: int, k: int, language: str, as_json: bool) -> None:
     """Fit a question's answers, recommend, and measure."""
     q = number
-    source = source_of(dataset, file, user=user, item=item, rating=rating, time=time)
+    source = source_of(dataset, file, {"columns": columns, "delimiter": delimiter, "encoding": encoding},
+                       user=user, item=item, rating=rating, time=time)
     chosen = _chosen(q, wanted)
     _refuse(source, q, chosen)
     unfitted = [_made(q, answer) for answer in chosen]
@@ -67,8 +68,8 @@ def command(number: Question, dataset: str | None, file: Path | None, user: str 
         console().print(f"{source.name}: {data.n_users:,} users, {data.n_items:,} items, {len(data):,} events; "
                         f"{PROTOCOLS[q.protocol]}", highlight=False, markup=False)
         if source.file:
-            columns = getattr(data, "columns", None) or {}
-            taken = [f"{role} from {columns[role]!r}" for role in COLUMNS.values() if role in columns]
+            found = getattr(data, "columns", None) or {}
+            taken = [f"{role} from {found[role]!r}" for role in COLUMNS.values() if role in found]
             console().print("; ".join(taken), highlight=False, markup=False)
         console().print()
     names = [_baseline(q).name, *(answer.name for answer in chosen)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,8 @@ HOLDS = {"cinema": _MOVIELENS | {"texts", "images", "user_texts", "knowledge"},
 NEEDS = {"P1": ("timestamps",), "P2": ("timestamps",), "P3": ("ratings",)}
 #: Option -> argument of the readers.
 COLUMNS = {"user": "user", "item": "item", "rating": "rating", "time": "timestamp"}
-_ARGUMENT = re.compile(r"\b(user|item|rating|timestamp)=(None|'[^']*')")
+_ARGUMENT = re.compile(r"\b(user|item|rating|timestamp|delimiter|encoding)=(None|…|'[^']*')|"
+                       r"\bcolumns=\[([^]]*)\]")
 NOTHING = "-"  # instead of a column: go without it
 
 
@@ -37,11 +38,13 @@ class Source:
         name: of the data set or file, as messages call it.
         file: None for a named data set.
         columns: user, item, rating, timestamp: what the file calls them, where it was said; None for do without.
+        layout: delimiter, encoding and columns of a text file, where they were said.
     """
 
     name: str
     file: Path | None
     columns: dict[str, str | None]
+    layout: dict[str, Any] = field(default_factory=dict)
 
     @property
     def may_hold(self) -> frozenset[str]:
@@ -61,8 +64,10 @@ class Source:
 
 def _as_option(argument: re.Match[str]) -> str:
     """An argument of the readers as the command has it: `timestamp=None` is `--time -`."""
-    option = next(option for option, name in COLUMNS.items() if name == argument[1])
-    return f"--{option} {argument[2].replace('None', NOTHING)}"
+    if argument[1] is None:
+        return "--columns " + argument[3].replace("'", "").replace(" ", "")
+    option = next((option for option, name in COLUMNS.items() if name == argument[1]), argument[1])
+    return f"--{option} {argument[2].replace('None', NOTHING).replace('…', 'COLUMN')}"
 
 
 def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -75,23 +80,35 @@ def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--user", metavar="COLUMN", help="Its column of users.  [default: user]"),
             click.option("--item", metavar="COLUMN", help="Its column of items.  [default: item]"),
             click.option("--rating", metavar="COLUMN", help="Its column of ratings; - for none.  [default: rating]"),
-            click.option("--time", metavar="COLUMN", help="Its column of times; - for none.  [default: timestamp]")]):
+            click.option("--time", metavar="COLUMN", help="Its column of times; - for none.  [default: timestamp]"),
+            click.option("--columns", metavar="NAMES", help="user,item,rating,timestamp or whatever they are, where "
+                         "the file has no header line."),
+            click.option("--delimiter", metavar="SIGN", help="What separates its fields.  [default: ,]"),
+            click.option("--encoding", metavar="NAME", help="Of its text, such as gb18030.  [default: utf-8]")]):
         command = option(command)
     return command
 
 
-def source_of(dataset: str | None, file: Path | None, **columns: str | None) -> Source:
-    """The source that the options name."""
+def source_of(dataset: str | None, file: Path | None, layout: dict[str, str | None] | None = None,
+              **columns: str | None) -> Source:
+    """The source that the options name; `layout` has columns, delimiter and encoding."""
+    said: dict[str, Any] = {option: value for option, value in (layout or {}).items() if value is not None}
     named = {COLUMNS[option]: None if column == NOTHING else column
              for option, column in columns.items() if column is not None}
     if file is None:
         if named:
             option = next(option for option, column in columns.items() if column is not None)
             raise click.UsageError(f"--{option} names a column of a file: give the file with --data FILE")
+        if said:
+            raise click.UsageError(f"--{next(iter(said))} is of a file: give the file with --data FILE")
         return Source(dataset or "cinema", None, {})
     if dataset is not None:
         raise click.UsageError(f"--dataset {dataset} and --data {file.name}: choose one of them")
-    return Source(file.name, file, named)
+    if "columns" in said:
+        said["columns"] = [name.strip() for name in said["columns"].split(",")]
+    if said.get("delimiter") in ("\\t", "tab"):
+        said["delimiter"] = "\t"  # as one can type it
+    return Source(file.name, file, named, said)
 
 
 def lacking(source: Source, q: Question, answer: Answer, data: Dataset | None = None) -> list[str]:
@@ -129,10 +146,12 @@ def _read(source: Source, language: str) -> Dataset:
     if source.file is not None:
         columns: dict[str, Any] = dict(source.columns)
         if source.file.suffix.lower() in (".parquet", ".pq"):
+            if source.layout:
+                raise ValueError(f"--{next(iter(source.layout))} is for text files, not for Parquet")
             return read_parquet(source.file, **columns)
         if ".tsv" in source.file.name.lower():
             columns["delimiter"] = "\t"
-        return read_csv(source.file, **columns)
+        return read_csv(source.file, **columns | source.layout)
     if source.name == "cinema":
         return load_cinema(language)
     try:

@@ -227,5 +227,6 @@ class DelimitedFile:
         """"; did you mean delimiter=';'?", where another one cuts the first line into more fields."""
         line = self.data[:10_000].decode("utf-8", "replace").splitlines()[0]
         counts = {mark: len(line.split(mark)) for mark in SEPARATORS if mark != self.delimiter}
-        best = max(counts, key=lambda mark: (counts[mark] == least, counts[mark], mark != " "))
+        # A blank may also stand within a field: it is meant where it fits, or nothing else cuts.
+        best = max(counts, key=lambda mark: (counts[mark] == least > 2, mark != " " and counts[mark] > 1, counts[mark]))
         return f"; did you mean delimiter={SEPARATORS[best]}?" if counts[best] >= 2 else ""

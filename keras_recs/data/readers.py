@@ -167,7 +167,7 @@ def _columns_of_file(file: DelimitedFile, asked: Mapping[str, str | None], used:
         said = f"{error} (the header is {header})"
         if len(file.names) < 2 and (hint := file.other_delimiter()):
             said = f"{file.path}: the header {header} is one field with delimiter={file.delimiter!r}{hint}"
-        if all(_like_data(field) for field in file.names):
+        if sum(_like_data(field) for field in file.names) >= 2:  # ids may be words; names of columns begin with letters
             said += ("; that looks like data: where the file has no header line, name the columns, such as "
                      "columns=['user', 'item', 'rating', 'timestamp']")
         raise ColumnError(said) from None

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
               help="Where the grades are kept; your practice folder by default.")
 @AS_JSON
 def ask(number: Question | None, language: str, every: bool, once: bool, folder: Path | None, as_json: bool) -> None:
-    """Be asked question NUMBER, or the one that is due: answer aloud, compare, grade yourself.
+    """Be asked, as in the interview, and grade yourself.
 
-    What went badly comes back sooner.
+    Question NUMBER, or the one that is due: answer aloud, compare, grade. What went badly comes back sooner.
     """
     from keras_recs.interview.ask import Ended, Session, choose
     from keras_recs.interview.memory import FILE, Memory, find_folder
@@ -101,15 +101,20 @@ def _list(memory: Memory, language: str, as_json: bool) -> None:
 
 @click.command()
 @click.argument("numbers", nargs=-1, type=Number(built=True))
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, metavar="FILE.apkg",
-              help="The file to write, for Anki: File, Import.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.apkg",
+              help="The file to write, for Anki: File, Import.  [required]")
 @LANGUAGE
-def cards(numbers: tuple[Question, ...], out: Path, language: str) -> None:
-    """Export questions, follow-ups and rubrics for Anki: all, or those with these NUMBERS."""
+def cards(numbers: tuple[Question, ...], out: Path | None, language: str) -> None:
+    """Export questions and answers as cards for Anki.
+
+    Follow-ups and rubrics go along; all questions that are answered, or those with these NUMBERS.
+    """
     from keras_recs.interview.cards import write
     from keras_recs.interview.words import WORDS
 
     chosen = list({q.number: q for q in numbers}.values()) or [q for q in QUESTIONS if q.built]
+    if out is None:
+        raise click.UsageError("say which file to write, such as --out cards.apkg")
     if out.suffix != ".apkg":
         raise click.UsageError(f"Anki reads files that end in .apkg; got {out.name}")
     if not out.absolute().parent.is_dir():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -26,6 +27,21 @@ def _folder(context: click.Context, parameter: click.Parameter, value: Path | No
 
 FOLDER = click.option("--folder", type=click.Path(file_okay=False, path_type=Path), callback=_folder,
                       help="Where exercises lie; by default the folder `practice` here or above, else a new one here.")
+
+class NumberOrFile(Number):
+    """A question, or a file of it, which is then what `check` looks at: its name begins with the question's stem."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Question:
+        if isinstance(value, str) and ctx is not None and value.endswith(".py"):
+            stem = Path(value).stem.removesuffix(HUNT)
+            if any(q.stem == stem for q in QUESTIONS):
+                ctx.meta[FILE_GIVEN] = Path(value)
+                value = stem
+        return super().convert(value, param, ctx)
+
+
+HUNT = "_bughunt"  # at the end of the names of bug hunts
+FILE_GIVEN = "keras_recs.file"
 FORCE = click.option("--force", is_flag=True, help="Overwrite what you have written.")
 
 
@@ -34,26 +50,30 @@ FORCE = click.option("--force", is_flag=True, help="Overwrite what you have writ
 @FOLDER
 @FORCE
 def practice(number: Question, folder: Path, force: bool) -> None:
-    """Write the answer to question NUMBER with its heart taken out, for you to fill in."""
+    """Write an exercise: an answer without its heart.
+
+    The answer to question NUMBER, with the functions that matter taken out, for you to fill in. It goes to the folder
+    `practice`; `keras-recs check NUMBER` then says how far it is.
+    """
     from keras_recs.practice.exercise import exercise_file
     from keras_recs.practice.screen import Screen
     from keras_recs.practice.stubs import answer_source, marked, stub, task_of
 
     source = answer_source(number)
     file = exercise_file(number, folder)
-    _write(file, stub(source), force)
+    _write(file, stub(source), force, f"keras-recs check {number.number}{_said(folder)}")
     functions = marked(source)
     indent = 4 + min(16, max(map(len, functions)))
     screen = Screen()
     screen.lines.append(f"{file}: fill in")  # never broken: it may be copied
     for name, node in functions.items():
         screen.add(task_of(node) or "", indent, first=f"  {name}  ")
-    screen.add(f"then: keras-recs check {number.number}   (with --hint for a first hint)")
+    screen.lines.append(f"then: keras-recs check {number.number}{_said(folder)}   (with --hint for a first hint)")
     click.echo(screen.text(), color=screen.colour)
 
 
 @click.command()
-@click.argument("number", type=Number(built=True))
+@click.argument("number", type=NumberOrFile(built=True))
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path), required=False)
 @FOLDER
 @click.option("--watch/--once", default=None, help="Check again whenever the file is saved, the default in a terminal; "
@@ -66,15 +86,16 @@ def practice(number: Question, folder: Path, force: bool) -> None:
 @AS_JSON
 def check(number: Question, file: Path | None, folder: Path, watch: bool | None, hint: bool, everything: bool,
           reference: bool, full: bool, seconds: int, as_json: bool) -> None:
-    """Say how far FILE is, and what comes next; by default, your exercise for question NUMBER."""
-    from keras_recs.practice.exercise import Exercise, exercise_file
+    """Say how far your answer is, and what comes next.
+
+    It is your exercise for question NUMBER, else your bug hunt, or another FILE.
+    """
+    from keras_recs.practice.exercise import Exercise
     from keras_recs.practice.grading import CheckError
     from keras_recs.practice.grading import check as grade
 
     q = number
-    file = file or exercise_file(q, folder)
-    if not file.is_file():
-        raise click.UsageError(f"{file} does not exist; `keras-recs practice {q.number}` writes it")
+    file = _file_to_check(q, folder, file or click.get_current_context().meta.get(FILE_GIVEN))
     if watch is None:
         watch = sys.stdin.isatty() and sys.stdout.isatty() and not as_json
     with _errors_in_one_line(CheckError):
@@ -96,6 +117,34 @@ def check(number: Question, file: Path | None, folder: Path, watch: bool | None,
             click.echo(exercise.notes.said, err=True)
     if not found.passed:
         raise SystemExit(1)
+
+
+def _file_to_check(q: Question, folder: Path, given: Path | None) -> Path:
+    """What is named, else the exercise, else the bug hunt."""
+    from keras_recs.practice.exercise import exercise_file, hunt_file
+
+    if given is not None:
+        if given.is_file():
+            return given
+        if str(given) in ("hint", "all", "reference", "watch", "once", "full", "json"):
+            raise click.UsageError(f"there is no file {given}; did you mean --{given}?")
+        raise click.UsageError(f"there is no file {given}; `keras-recs check {q.number}` looks at your exercise")
+    exercise, hunt = exercise_file(q, folder), hunt_file(q, folder)
+    if exercise.is_file() or not hunt.is_file():
+        if not exercise.is_file():
+            raise click.UsageError(f"{exercise} does not exist; `keras-recs practice {q.number}{_said(folder)}` "
+                                   "writes it")
+        return exercise
+    return hunt
+
+
+def _said(folder: Path) -> str:
+    """The option that names this folder, where it is not the one that is found without."""
+    from keras_recs.practice.notes import find_folder
+
+    if folder.resolve() == find_folder():
+        return ""
+    return f" --folder {shlex.quote(str(folder))}"
 
 
 def _report_check(exercise: Any, found: Any, new: Sequence[Any], hint: bool, everything: bool, reference: bool,
@@ -123,7 +172,7 @@ def _report_check(exercise: Any, found: Any, new: Sequence[Any], hint: bool, eve
         screen.all(found, hunted)
     elif not hunted:
         screen.add(screen.count(found))
-    if reference and not hunted:
+    if reference and not hunted and found.readable:
         screen.add()
         part = found.next
         screen.reference(found, [part.name] if part is not None else list(found.answer))
@@ -131,12 +180,13 @@ def _report_check(exercise: Any, found: Any, new: Sequence[Any], hint: bool, eve
         said = exercise.repaired(found)
         if said:
             screen.add(said, colour="green")
+            screen.next_hunt(exercise)
         else:
             screen.finished(found, next_exercise(q, exercise.notes))
     else:
-        more = [] if hint else ["--hint for a hint"]
+        more = [] if hint or found.broken else ["--hint for a hint"]
         more += [] if everything else [f"--all for all {len(found.behaviours)} behaviours"]
-        more += [] if reference or hunted else ["--reference for the reference beside yours"]
+        more += [] if reference or hunted or not found.readable else ["--reference for the reference beside yours"]
         if more:
             screen.row([("more:", None), *((text, None) for text in more)], gap="   ")
     click.echo(screen.text(), color=screen.colour)
@@ -152,7 +202,10 @@ def _report_check(exercise: Any, found: Any, new: Sequence[Any], hint: bool, eve
 @AS_JSON
 def bughunt(number: Question | None, folder: Path, force: bool, name: str | None, docstrings: bool, report: bool,
             as_json: bool) -> None:
-    """Write the answer to question NUMBER with one defect planted, for you to find and repair."""
+    """Write an answer with one defect, for you to find.
+
+    The answer to question NUMBER, with one defect planted. Repair it; `keras-recs check` says whether it is gone.
+    """
     from keras_recs.practice.defects import defect, defects
     from keras_recs.practice.exercise import hunt_file
     from keras_recs.practice.notes import Notes
@@ -162,7 +215,7 @@ def bughunt(number: Question | None, folder: Path, force: bool, name: str | None
         _report([number] if number else [q for q in QUESTIONS if q.built], as_json)
         return
     if number is None:
-        raise click.UsageError("Missing argument 'NUMBER'.")
+        raise click.MissingParameter(param_hint="'NUMBER'", param_type="argument", message=Number.MISSING)
     q = number
     with _errors_in_one_line():
         notes = Notes(folder)
@@ -178,14 +231,15 @@ def bughunt(number: Question | None, folder: Path, force: bool, name: str | None
         file = hunt_file(q, folder)
         source = chosen.plant(answer_source(q))
         done = mine["planted"] in mine["repaired"]  # a hunt that is over makes room for the next
-        _write(file, unmarked(source if docstrings else quiet(source)), force or done)
+        check = f"keras-recs check {q.number} {shlex.quote(str(file))}{_said(folder)}"
+        _write(file, unmarked(source if docstrings else quiet(source)), force or done, check)
         with notes.change(q.number) as mine:
             mine["planted"] = chosen.name
             mine["hints"].pop("", None)
         if notes.said:
             click.echo(notes.said, err=True)
     click.echo(f"{file}: the answer, with one defect. Find it, repair it, then\n"
-               f"keras-recs check {q.number} {file}")
+               f"{check}")
 
 
 @click.command()
@@ -240,9 +294,10 @@ def _errors_in_one_line(*kinds: type[Exception]) -> Iterator[None]:
         raise click.ClickException(str(error)) from error
 
 
-def _write(file: Path, text: str, force: bool) -> None:
+def _write(file: Path, text: str, force: bool, check: str) -> None:
     if file.exists() and not force:
-        raise click.ClickException(f"{file} is there already, and may be your work; --force overwrites it")
+        raise click.ClickException(f"{file} is there already, and may be your work: `{check}` goes on with it, --force "
+                                   "overwrites it")
     with _errors_in_one_line():
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf8")

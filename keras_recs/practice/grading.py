@@ -132,6 +132,7 @@ class Check:
     tests: dict[str, dict[str, Any]] = field(default_factory=dict)  # node id -> what was collected
     results: dict[str, dict[str, Any]] = field(default_factory=dict)  # node id -> what came out
     running: dict[str, float] = field(default_factory=dict)  # node id -> when it started
+    read: bool = False  # the file itself ran to its end: from then on, what runs is a function of it
     broken: Problem | None = None  # the file cannot be run at all
     stopped: str | None = None  # why the check did not come to its end
     timed_out: bool = False
@@ -174,6 +175,8 @@ class Check:
             self.tests = {test["id"]: test for test in record["tests"]}
         elif kind == "start":
             self.running[record["id"]] = time.monotonic()
+        elif kind == "read":
+            self.read = True
         elif kind == "result":
             self.running.pop(record["id"], None)
             before = self.results.get(record["id"])
@@ -191,8 +194,7 @@ class Check:
     def late(self, seconds: float) -> None:
         """The time is over. What is known by now stays."""
         names = self.names_of(self.running)
-        # The first test waits for the file itself to be read.
-        where = f"while this was looked for: {names[0]}" if names and self.results else "while your file was read."
+        where = f"while this was looked for: {names[0]}" if names and self.read else "while your file was read."
         self.stopped = f"Stopped after {seconds:g} s, the time limit, {where} Is there an endless loop?"
         self.timed_out = self.ended = True
 
@@ -278,9 +280,16 @@ class Check:
 
     @property
     def next(self) -> Part | None:
-        """The function to work on: the first that fails, else the first that is not written."""
+        """The function to work on: the first that fails, else the first whose tests have not come to their end, else
+        the first that is not written."""
         parts = self.parts
-        return next((p for p in parts if p.state == FAILS), None) or next((p for p in parts if p.state == TO_DO), None)
+        states = (FAILS, NOT_RUN, TO_DO) if self.stopped or not self.ended else (FAILS, TO_DO)
+        return next((part for state in states for part in parts if part.state == state), None)
+
+    @property
+    def readable(self) -> bool:
+        """Whether the file has functions that can be compared with others: it is Python."""
+        return bool(self.mine)
 
     @property
     def holds(self) -> int:
@@ -496,7 +505,7 @@ def expected_tests(q: Question, full: bool) -> dict[str, str]:
 def arguments(q: Question, *options: str) -> list[str]:
     """What pytest is called with."""
     folder = tests_folder()
-    return ["-q", "--tb=short", "-c", str(HERE / "pytest.ini"), "--rootdir", str(folder), "-p", "no:cacheprovider",
+    return ["-q", "--tb=short", "-c", str(HERE / "grading.ini"), "--rootdir", str(folder), "-p", "no:cacheprovider",
             str(folder / f"test_{q.stem}.py"), *options]
 
 

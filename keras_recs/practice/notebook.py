@@ -40,6 +40,7 @@ def check(number: int, *defined: Any, everything: bool = False, seconds: int = S
         ValueError: nothing to check, or something that the question does not ask for.
     """
     q = _question(number)
+    number = q.number  # which may have been written "q05"
     given = list(defined) or _defined(q, _caller())
     source, places = spliced(q, given, _caller())
     with tempfile.TemporaryDirectory() as folder:
@@ -75,6 +76,7 @@ def hint(number: int) -> None:
     from keras_recs.practice.defects import hints
 
     q = _question(number)
+    number = q.number
     found = _last.get(number)
     if found is None or found.broken is not None:  # nothing is known yet: begin at the beginning
         name, node = next(iter(marked(answer_source(q)).items()))
@@ -101,6 +103,7 @@ def status(number: int | None = None) -> None:
     from keras_recs.practice.commands import progress_rows
     from keras_recs.practice.notes import find_folder
 
+    number = None if number is None else _question(number).number
     rows, said = progress_rows(find_folder())
     screen = Screen(colour=False)
     for row in rows:

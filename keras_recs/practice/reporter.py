@@ -88,6 +88,10 @@ class Reporter:
         trace.CALLED.clear()
         self.emit({"event": "start", "id": nodeid})
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> None:
+        self.emit({"event": "read", "id": item.nodeid})  # the file has been read: from here on, its functions run
+
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: Any) -> Generator[None, Any, Any]:
         before = len(trace.CALLED)

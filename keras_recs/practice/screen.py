@@ -88,8 +88,8 @@ class Screen:
             self.row([(f"{number} bug hunt", None), (self.count(check), None)])
             return
         parts = check.parts
-        written = sum(part.state == HOLDS for part in parts)
-        self.row([(number, None), (f"{written} of {len(parts)} functions written", None),
+        held = sum(part.state == HOLDS for part in parts)
+        self.row([(number, None), (f"{held} of {len(parts)} functions done", None),
                   *((f"{short_name(part.name, parts)} {MARKS[part.state]}", COLOURS.get(part.state))
                     for part in parts)])
 
@@ -119,6 +119,9 @@ class Screen:
                 of = f" of {name}" if name else ""
                 self.add(f"{len(failing) - 1} more {_plural(len(failing) - 1, 'behaviour')}{of} "
                          f"{'fails' if len(failing) == 2 else 'fail'}", 6, colour="bright_black")
+        elif part is not None and part.state == NOT_RUN:  # it may never end, or have ended the process
+            if check.stopped and check.read and not hunted:
+                self._place(check, part.line)
         elif part is not None:
             begun = any(p.state != TO_DO for p in check.parts)
             self.add(f"{part.name}: {part.task}", 6, first="next, " if begun else "begin with ")
@@ -200,6 +203,15 @@ class Screen:
             for line in list(difflib.unified_diff(left, right, lineterm="", n=99))[3:]:
                 colour = {"-": "red", "+": "green"}.get(line[:1])
                 self.lines.append(self.paint(line, colour))
+
+    def next_hunt(self, exercise: Any) -> None:
+        """After a bug hunt, the next one."""
+        from keras_recs.practice.defects import defects
+
+        q = exercise.q
+        names = {d.name for d in defects(q) if d.plantable}
+        repaired = len(names & set(exercise.mine["repaired"]))
+        self.add(f"{repaired} of {len(names)} repaired. Next: keras-recs bughunt {q.number}")
 
     def finished(self, check: Check, following: Question | None) -> None:
         """All of it holds: what it cost, what the interviewer asks next, the next exercise."""

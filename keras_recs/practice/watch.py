@@ -20,6 +20,7 @@ from keras_recs.practice.grading import FAILS, NOT_RUN, Check, CheckError, Part,
 from keras_recs.practice.screen import Screen, next_exercise
 
 KEYS = "hasnrq"
+QUIET = 15.0  # seconds without a verdict; after that, it may be an endless loop
 PATIENCE = 3.0  # seconds; after that, half a verdict is better than none
 
 
@@ -43,6 +44,8 @@ class Watch:
         self.before: Check | None = None  # the last one that came to its end
         self.first: list[str] = []
         self.began = 0.0
+        self.heard = 0.0  # when something was last heard of the check
+        self.quiet = False  # nothing has been heard for long, and the screen says so
         self.text = ""  # what is on the screen
         self.all = self.reference = False
         self.hinted: str | None = None  # the function whose hints are on the screen
@@ -87,10 +90,15 @@ class Watch:
         """Take one event; False ends the loop."""
         running = self.check is not None and not self.check.ended
         left = self.began + self.exercise.seconds - time.monotonic()
+        wait = left if self.quiet else min(left, self.heard + QUIET - time.monotonic())
         try:
-            kind, value = self.events.get(timeout=max(0.0, left) if running else None)
+            kind, value = self.events.get(timeout=max(0.0, wait) if running else None)
         except queue.Empty:
             assert self.worker is not None and self.check is not None
+            if wait < left:
+                self.quiet = True
+                self._draw()
+                return True
             self.worker.stop()
             self.check.late(self.exercise.seconds)
             self._finish()
@@ -127,6 +135,7 @@ class Watch:
         check = Check(self.exercise.q, self.exercise.file, self.exercise.full)
         self.first = _changed(check, self.before)
         self.check, self.began, self.held, self.hinted = check, time.monotonic(), [], None
+        self.heard, self.quiet = self.began, False
         if check.broken:
             check.ended = True
             self._finish()
@@ -148,6 +157,7 @@ class Watch:
         if check is None or check.ended or record.get("check") != self.number:
             return
         check.take(record)
+        self.heard, self.quiet = time.monotonic(), False
         if check.fork_died and self.fork:  # forks do not work here: a new process for each check does
             self.fork = False
             self._close()
@@ -221,6 +231,7 @@ class Watch:
             said = exercise.repaired(check)
             if said:
                 screen.add(said, colour="green")
+                screen.next_hunt(exercise)
             else:
                 screen.finished(check, next_exercise(exercise.q, exercise.notes))
         else:
@@ -229,12 +240,15 @@ class Watch:
                     screen.add(f"{part.name}: {sum(b.holds for b in part.behaviours)} of {len(part.behaviours)} "
                                "behaviours hold so far", 6)
             screen.step(check, exercise.hunted)
+            if self.quiet and not check.ended and (names := check.names_of(check.running)):
+                screen.add(f"This has been running for more than {QUIET:g} s: {names[0]}\n"
+                           "If it is an endless loop, repair it and save: that ends this check.", colour="yellow")
         if self.hinted is not None and self.hinted == name and levels:
             screen.hint(levels[:exercise.shown(name)], len(levels), name)
         if self.all:
             screen.add()
             screen.all(check, exercise.hunted)
-        if self.reference and not exercise.hunted:
+        if self.reference and not exercise.hunted and check.readable:
             screen.add()
             following = check.next
             if following is not None and (following.state == FAILS or not self.held):
@@ -246,13 +260,15 @@ class Watch:
         if levels:
             keys.append(f"h hint ({min(exercise.shown(name) + 1, len(levels))} of {len(levels)})")
         keys.append(f"a all {len(check.behaviours)} behaviours" if not self.all else "a fewer")
-        keys += [] if exercise.hunted else ["s reference beside yours" if not self.reference else "s without reference"]
+        if check.readable and not exercise.hunted:
+            keys.append("s without reference" if self.reference else "s reference beside yours")
         keys += ["n next exercise", "q quit", "saved files are checked again"]
         screen.row([(key, None) for key in keys], indent=0, gap="    ")
         known = screen.text()
         left = sum(b.state == NOT_RUN for b in check.behaviours)
         if left and not check.ended:
-            screen.add(f"… {left} more behaviours are being looked at", colour="bright_black")
+            said = "1 more behaviour is" if left == 1 else f"{left} more behaviours are"
+            screen.add(f"… {said} being looked at", colour="bright_black")
         if exercise.notes.said:
             screen.add(exercise.notes.said)
         if known != self.text:  # a count that falls is no reason to draw everything again
