@@ -355,7 +355,7 @@ def diligent(heavy: int, n_others: int = 20_000) -> tuple[np.ndarray, np.ndarray
 
 
 @pytest.mark.parametrize(("heavy", "settings"), [
-    (800, {}), (2500, {}), (10_000, {}), (2500, {"batch_size": 10 ** 6}), (800, {"batch_size": 100}),
+    (800, {}), (2500, {}), (10_000, {}), (2500, {"batch_size": 10 ** 6}), (800, {"batch_size": 100, "n_epochs": 3}),
     (800, {"learning_rate": 50.0}), (800, {"init_scale": 1.0}), (800, {"reg": 0.0, "decay": 1.0})], ids=repr)
 @pytest.mark.needs("predict", "gradient", "descend")
 def test_one_diligent_user_does_not_make_the_training_diverge(answer: ModuleType, heavy: int,
