@@ -107,7 +107,7 @@ class Watch:
 
     def _saved(self) -> None:
         try:
-            text = self.exercise.file.read_text(encoding="utf8")
+            text = self.exercise.file.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError):
             text = None
         if self.check is None or text != self.check.source:  # one save may be reported more than once
