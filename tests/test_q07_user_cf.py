@@ -129,7 +129,9 @@ def test_a_rating_of_0_or_below_is_a_rating(answer: ModuleType) -> None:
                      mistakes={"where the first user's rating is not above 0 it was taken for no rating":
                                    {"y": -2, "yy": 4}.get(name, expected),
                                "where the second user's rating is not above 0 it was taken for no rating":
-                                   {"x": 0, "xx": 0}.get(name, expected)})
+                                   {"x": 0, "xx": 0}.get(name, expected),
+                               "a rating of 0 was taken for none, and item 1 left out: look at what is stored, not at "
+                               "what differs from 0": {"x": 10, "y": -4, "xx": 50, "yy": 8, "xy": -20}[name]})
 
 
 @pytest.mark.parametrize(("similarity", "two_in_common", "one_in_common"), [
