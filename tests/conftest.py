@@ -18,7 +18,7 @@ from keras_recs.data import Dataset, ItemFeatures, from_matrix, load_movielens
 from keras_recs.data.assets import AssetError
 from keras_recs.data.cinema import CinemaTruth, load_cinema, load_cinema_impressions, load_cinema_truth
 from keras_recs.practice.defects import Defect, by_stem, defects
-from keras_recs.practice.reporter import refuse_borrowed
+from keras_recs.practice.reporter import refuse_borrowed, withhold
 from keras_recs.practice.stubs import answer_source
 from keras_recs.questions import Question
 from keras_recs.text import BaseEncoder, EncoderError, load_encoder
@@ -84,10 +84,12 @@ def answer(request: pytest.FixtureRequest) -> ModuleType:
     if request.param is None:
         return importlib.import_module(q.module)
     planted = isinstance(request.param, Defect)
-    source = request.param.plant(answer_source(q)) if planted else request.param.read_text(encoding="utf8")
+    source = request.param.plant(answer_source(q)) if planted else request.param.read_text(encoding="utf-8-sig")
     module = ModuleType(f"graded_{q.stem}")
     module.__file__ = str(q.stem if planted else request.param)
     sys.modules[module.__name__] = module  # dataclasses look their module up
+    if not planted:
+        request.addfinalizer(withhold(q.module))
     exec(compile(source, module.__file__, "exec"), module.__dict__)
     if not planted:
         refuse_borrowed(module.__dict__, q.module)

@@ -12,6 +12,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
@@ -21,7 +22,7 @@ from typing import Any
 import practice_kit
 import pytest
 
-from keras_recs.practice import errata, grading, matrix
+from keras_recs.practice import errata, grading, matrix, server
 from keras_recs.practice.defects import Defect, defects
 from keras_recs.practice.grading import Check, CheckError, check
 from keras_recs.practice.notes import Notes, find_folder
@@ -295,6 +296,96 @@ def test_an_endless_loop_is_stopped_and_named(small) -> None:
     assert {b.test: b.state for b in found.behaviours}["test_prediction"] == "holds" and not found.passed
 
 
+def answer_at(body: str) -> str:
+    """A solution whose `predict` has this body."""
+    return practice_kit.written("loss", "gradient", "descend", predict=body)
+
+
+@pytest.mark.parametrize("body", [
+    "import importlib\nreturn importlib.import_module('keras_recs.answers.q05_matrix_factorization').predict(theta)",
+    "import keras_recs\nreturn keras_recs.BiasedMF",
+    "from keras_recs.questions import question\nreturn question(5).load(question(5).answers[0])",
+])
+def test_the_librarys_own_answer_is_not_to_be_had_later_either(small, body: str) -> None:
+    found = small(answer_at(body))
+    (problem,) = [b.problem for b in found.behaviours if b.test == "test_prediction"]
+    assert "library's own answer" in problem.why and problem.line and not found.passed
+    assert states(found) == ["fails", "waits", "holds", "holds"]
+
+
+@pytest.mark.parametrize("trick", [
+    "expect.equal = lambda *a, **k: None", "expect._close = lambda mine, *a: np.full(np.shape(mine), True)",
+    "expect.equal.__code__ = (lambda *a, **k: None).__code__"])
+def test_who_changes_what_judges_has_not_passed(small, trick: str) -> None:
+    found = small(answer_at("return 0 * users") + f"\nfrom keras_recs.practice import expect\n{trick}\n")
+    assert found.holds == 0 and "with which it is judged" in found.behaviours[0].message
+
+
+def test_records_that_a_file_writes_itself_count_for_nothing(small) -> None:
+    ids = [f"test_{practice_kit.STEM}.py::{name}[answer{case}]" for name, case in (
+        ("test_a_negative_price_is_refused", ""), ("test_prediction", ""), ("test_loss", "-0.0"),
+        ("test_loss", "-0.1"), ("test_gradient", ""), ("test_descend", ""))]
+    forged = dedent(f"""
+        import json, os
+        for i in range(3, 30):
+            for test in {ids}:
+                record = {{"event": "result", "id": test, "outcome": "passed", "problem": None, "printed": "",
+                          "seconds": 0, "reason": "", "called": [], "check": 1}}
+                try:
+                    os.write(i, b"garbage\\n[]\\n" + json.dumps(record).encode() + b"\\n")
+                except OSError:
+                    pass
+        """)
+    found = small(answer_at("return 0 * users") + forged, seconds=60)
+    assert states(found) == ["fails", "waits", "holds", "holds"] and not found.stopped, "the lines are passed over"
+    found = small(answer_at("return 0 * users") + forged + "os._exit(0)\n", seconds=60)
+    assert found.holds == 0 and "exit code 0" in found.stopped
+
+
+def test_much_that_is_printed_neither_stops_a_check_nor_fills_the_disk(small) -> None:
+    found = small(practice_kit.written(*practice_kit.HEARTS).replace(
+        "def predict(", "print('x' * 5_000_000)\ndef predict("), seconds=60)
+    assert found.passed and not found.stopped
+    found = small(answer_at("print('x' * 5_000_000, 'end')\nreturn 0 * users"), seconds=60)
+    assert states(found) == ["fails", "waits", "holds", "holds"] and not found.stopped
+    printed = next(b.printed for b in found.behaviours if b.test == "test_prediction")
+    assert printed.endswith("xx end\n") and len(printed) <= 20_000
+    if server.CAN_FORK:
+        found = small(answer_at("while True:\n    print('x' * 1000)"), seconds=60)
+        assert not found.timed_out and not found.passed
+        assert "print in an endless loop" in {b.test: b.message for b in found.behaviours}["test_prediction"]
+
+
+def test_nobody_answers_a_file_that_asks(small) -> None:
+    found = small(answer_at("return 0 * users") + "\nname = input('Name? ')\n")
+    assert found.broken is not None and found.broken.why.startswith("it waits for input()") and found.broken.line
+    found = small(answer_at("breakpoint()\nreturn 0 * users"))
+    assert {b.test: b.message for b in found.behaviours}["test_prediction"].startswith("a breakpoint is left in it")
+
+
+def test_what_a_file_starts_ends_with_the_check(small, tmp_path: Path) -> None:
+    whole = practice_kit.written(*practice_kit.HEARTS)
+    note = tmp_path / "pid"
+    found = small(whole + dedent(f"""
+        import subprocess, threading, time
+        threading.Thread(target=time.sleep, args=(1000,)).start()
+        started = subprocess.Popen(["sleep", "1000"])
+        with open({str(note)!r}, "a") as file:
+            file.write(f"{{started.pid}}\\n")
+        """))
+    assert found.passed, "threads that go on are no fault"
+    for pid in map(int, note.read_text().split()):
+        state = Path(f"/proc/{pid}/stat")
+        end = time.monotonic() + 10
+        while state.exists() and state.read_text().split()[2] != "Z" and time.monotonic() < end:
+            time.sleep(0.05)
+        assert not state.exists() or state.read_text().split()[2] == "Z", "a process of the file lives on"
+
+
+def test_a_mark_at_the_start_of_a_file_is_no_error(small) -> None:
+    assert small("\ufeff" + practice_kit.written(*practice_kit.HEARTS)).passed, "some editors write one"
+
+
 def test_a_repr_that_fails_and_bound_methods_are_no_message(small) -> None:
     tests = practice_kit.TESTS + dedent('''
         @pytest.mark.needs("predict")
@@ -505,7 +596,8 @@ def test_a_file_that_is_no_python_offers_neither_hints_nor_the_whole_reference(r
 
 def test_an_unknown_defect_lists_no_answers(run) -> None:
     code, out, err = run("bughunt", "5", "--defect", "typo")
-    assert code == 2 and "has no defect 'typo'" in err and "others" in err
+    others = sum(defect.plantable for defect in defects(question(5)))
+    assert code == 2 and "has no defect 'typo'" in err and f"{others} others" in err
     assert not [d.name for d in defects(question(5)) if d.name in err]
 
 

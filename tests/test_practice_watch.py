@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -172,6 +173,19 @@ def test_a_killed_watch_leaves_no_process(terminal: Terminal, mine: Path) -> Non
     others = terminal.others()
     terminal.process.kill()
     assert all_gone(others)
+
+
+def test_a_folder_that_goes_and_comes_back_is_watched_again(terminal: Terminal, mine: Path) -> None:
+    terminal.until(KEYS)
+    shutil.rmtree(mine.parent)
+    terminal.until("is not there; waiting for it")
+    mine.parent.mkdir(exist_ok=True)  # the notes may have made it again
+    mine.write_text(practice_kit.written("predict"))
+    terminal.until(f"next, loss.*{KEYS}")
+    mine.write_text(practice_kit.written("predict", "loss"))
+    terminal.until(f"next, gradient.*{KEYS}")
+    terminal.press("r")
+    assert "0 of 0" not in terminal.until(f"next, gradient.*{KEYS}")
 
 
 def test_a_server_that_is_lost_is_replaced(terminal: Terminal, mine: Path) -> None:

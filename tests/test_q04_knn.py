@@ -9,6 +9,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 from conftest import rated_checkerboard
+from scipy import sparse
 
 from keras_recs import neighbours
 from keras_recs.data import Dataset, from_matrix, split
@@ -150,6 +151,28 @@ def test_shrinkage_is_worked_out_by_hand(answer: ModuleType) -> None:
                                3 + (S01 * 2 - S03) / (S01 + S03),
                            "the sum is shrunk, what it is divided by is not":
                                3 + (S01 / 2 * 2 - S03 / 3) / (S01 + S03)})
+
+
+@pytest.mark.needs("expectation", "UserKNN._similarity")
+def test_shrinkage_counts_a_film_that_both_rated_as_expected(answer: ModuleType) -> None:
+    """A film that both users rated just as expected adds nothing to the cosine, and is in common all the same."""
+    data = from_matrix([[5, 3, 1, 0], [4, 3, 2, 0], [0, 0, 0, 3]])  # deviations (2, 0, -2) and (1, 0, -1)
+    near = answer.UserKNN(k=2, **{**PLAIN, "shrinkage": 2}).fit(data).neighbours(0)
+    expect.equal(near, [(1, 3 / (3 + 2))], "users 0 and 1 have three films in common, and agree: of the cosine, 1, "
+                 "shrinkage leaves 3 / (3 + 2)", abs=1e-6,
+                 mistakes={"the film that both rated as expected was not counted: n is what both met, whatever the "
+                           "deviation": [(1, 2 / (2 + 2))],
+                           "the similarities are not shrunk": [(1, 1.0)]})
+
+
+@pytest.mark.needs("UserKNN._similarity")
+def test_shrinkage_is_the_same_without_ratings(answer: ModuleType) -> None:
+    """Implicit similarities, too, are multiplied by n / (n + shrinkage): one film in common proves little."""
+    met = from_matrix([[1, 1, 1, 0], [1, 1, 1, 0], [1, 0, 0, 0]], ratings=False)
+    near = answer.UserKNN(k=2, shrinkage=2).fit(met).neighbours(0)
+    expect.equal(near, [(1, 3 / 5), (2, 1 / 3 ** 0.5 / 3)], "three films in common keep 3 / (3 + 2) of a cosine of 1, "
+                 "one film keeps 1 / (1 + 2) of 1 / √3, with or without ratings", abs=1e-6,
+                 mistakes={"without ratings the similarities are not shrunk": [(1, 1.0), (2, 1 / 3 ** 0.5)]})
 
 
 @pytest.mark.needs("expectation", "nearest_only", "UserKNN._similarity", "UserKNN._vote")
@@ -335,6 +358,31 @@ def test_the_baseline_minimises_its_regularised_error(answer: ModuleType, rating
                            "this is not shrunk by reg": in_turn(20, price=0)[1]})
 
 
+@pytest.mark.parametrize("centring", ["global", "user", "baseline"])
+@pytest.mark.needs("expectation")
+def test_a_rating_of_0_is_a_rating_and_each_centring_has_its_biases(answer: ModuleType, centring: str) -> None:
+    """Ratings of 0 and below count like any other; "global" has no biases, "user" one a user, "baseline" both."""
+    users, items, stars = np.array([0, 0, 0, 1, 1]), np.array([0, 1, 2, 0, 1]), np.array([4.0, 0.0, -1.0, 0.0, -3.0])
+    table = sparse.csr_array((stars, (users, items)), shape=(3, 4))  # user 2 and item 3 have no ratings
+    mean, user_bias, item_bias = answer.expectation(table, centring, 2.0)
+    expect.equal(mean, 0.0, "μ is the mean of the five ratings, 4, 0, -1, 0 and -3: a 0 in the data is a rating, and "
+                 "what is not there is none", abs=1e-6)
+    of_users, of_items = np.zeros(3), np.zeros(4)
+    if centring == "user":
+        of_users = np.array([1.0, -1.5, 0.0])
+    for _ in range(100 if centring == "baseline" else 0):
+        of_items = np.bincount(items, stars - of_users[users], 4) / (np.bincount(items, minlength=4) + 2)
+        of_users = np.bincount(users, stars - of_items[items], 3) / (np.bincount(users, minlength=3) + 2)
+    said = {"global": "with 'global' μ alone is expected: nobody has a bias",
+            "user": "with 'user' a bias is the mean of the user's ratings, a 0 among them, minus μ",
+            "baseline": "with 'baseline' a bias is shrunk by the number of ratings, a 0 among them"}[centring]
+    expect.equal(user_bias, of_users, said + "; who has no ratings has the bias 0", abs=1e-4,
+                 mistakes={"ratings of 0 were left out": [1.5, -3.0, 0.0],
+                           "these are the users' means": [1.0, -1.5, 0.0]})
+    expect.equal(item_bias, of_items, "items have a bias with 'baseline' only; an item without ratings has the bias 0",
+                 abs=1e-4)
+
+
 @pytest.mark.needs("expectation", "nearest_only", "UserKNN._similarity", "UserKNN._vote", "UserKNN.explain")
 def test_who_cannot_be_advised_gets_the_baseline(answer: ModuleType, ratings: np.ndarray) -> None:
     """No ratings, an item without raters, or nobody alike: the expectation, to the last digit, and no votes."""
@@ -426,6 +474,22 @@ def test_votes_add_up_to_the_prediction(answer: ModuleType, ratings: np.ndarray,
                      "only the meeting counts", abs=1e-5,
                      mistakes={"these are the deviations: add what was expected of the neighbour":
                                    [vote.deviation for vote in votes]})
+
+
+@pytest.mark.needs("expectation", "UserKNN._similarity", "UserKNN.explain")
+def test_an_explanation_names_users_by_their_ids(answer: ModuleType) -> None:
+    """Ids may be words: a vote names its user as the data do, and shows the rating, deviation and part of that user."""
+    who, what = np.array(["zoe", "ann", "bob", "max"]), np.array(["w", "d", "k", "a", "z"])
+    users, items = np.nonzero(HAND)
+    knn = answer.UserKNN(k=2, **PLAIN).fit(Dataset.from_arrays(who[users], what[items], HAND[users, items]))
+    votes = knn.explain("zoe", "a")
+    expect.equal([vote.user for vote in votes], ["max", "ann"], "of those who rated 'a', 'max' is nearest to 'zoe', "
+                 "then 'ann': users are named by their ids, as in the data")
+    expect.equal([vote.rating for vote in votes], [2, 5], "a vote shows what its own user gave to item 'a'", abs=1e-5)
+    expect.equal([vote.deviation for vote in votes], [-1, 2], "'max' gave a star less, 'ann' two more than their means "
+                 "of 3", abs=1e-5)
+    expect.equal([vote.part for vote in votes], [-S03 / (S01 + S03), 2 * S01 / (S01 + S03)], "a part is similarity "
+                 "times deviation over the sum of the similarities", abs=1e-5)
 
 
 @pytest.mark.needs("nearest_only", "UserKNN._similarity", "UserKNN._vote")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tracemalloc
 import warnings
+from collections.abc import Callable
 from dataclasses import fields
 from types import ModuleType
 from typing import Any
@@ -87,6 +89,40 @@ def test_a_rating_is_mean_plus_biases_plus_affinity(answer: ModuleType) -> None:
                            "the affinity is missing: the dot product of the two vectors of each pair": mean + biases,
                            "the affinity is subtracted: vectors that point the same way mean a liking":
                                mean + biases - affinity})
+
+
+def megabytes_at_most(run: Callable[[], Any]) -> float:
+    """The memory that NumPy holds at once while this runs."""
+    tracemalloc.start()
+    run()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak / 1e6
+
+
+def wide(answer: ModuleType) -> tuple[Any, np.ndarray, np.ndarray]:
+    """Parameters for 3,000 users and 2,000 items, and ten pairs of them."""
+    theta = answer.Parameters(*(np.ones(shape, np.float32) for shape in ((3000,), (2000,), (3000, 2), (2000, 2))))
+    return theta, np.arange(10) * 299, np.arange(10) * 199
+
+
+@pytest.mark.needs("predict")
+def test_ten_predictions_need_no_table_of_all_pairs(answer: ModuleType) -> None:
+    """Memory goes by the pairs that are asked for: users × items would be 24 MB here, and 40 GB for a real shop."""
+    theta, users, items = wide(answer)
+    most = megabytes_at_most(lambda: answer.predict(theta, 3.0, users, items))
+    expect.true(most < 3, "ten pairs need ten products of two vectors: look the vectors up first, and multiply then",
+                megabytes=most, table_of_users_and_items=24)
+
+
+@pytest.mark.needs("gradient")
+def test_a_gradient_needs_no_table_of_all_pairs(answer: ModuleType) -> None:
+    """Memory goes by the ratings and the parameters: the errors of ten ratings are ten numbers."""
+    theta, users, items = wide(answer)
+    errors = np.ones(10, np.float32)
+    most = megabytes_at_most(lambda: answer.gradient(theta, users, items, errors, 0.1))
+    expect.true(most < 3, "the errors of ten ratings are ten numbers: keep them sparse, or add them up by np.add.at",
+                megabytes=most, table_of_users_and_items=24)
 
 
 @pytest.mark.needs("predict", "loss")

@@ -114,6 +114,26 @@ def test_the_six_sums_are_worked_out_by_hand(answer: ModuleType) -> None:
                                "this is the sum over the films in common, not their mean": expected * scale})
 
 
+@pytest.mark.needs("Pairs.sums")
+def test_a_rating_of_0_or_below_is_a_rating(answer: ModuleType) -> None:
+    """Over the films in common, those rated 0 or less count as well: what is not stored is what nobody rated."""
+    users, items = np.array([0, 0, 0, 1, 1, 1]), np.array([0, 1, 2, 0, 1, 3])
+    ratings = sparse.csr_array((np.array([5, 0, 4, -2, 3, 1], np.float32), (users, items)), shape=(2, 4))
+    pairs, rows = answer.Pairs(ratings, ratings, in_common=True), np.array([0])
+    sums = pairs.sums(rows, pairs.common(rows))
+    found = {name: np.broadcast_to(getattr(sums, name), (1, 2))[0, 1] for name in sums._fields}
+    scale = 2 / found["n"]  # sums, or means and n = 1
+    for name, expected in (("x", 5), ("y", 1), ("xx", 25), ("yy", 13), ("xy", -10)):
+        expect.equal(found[name] * scale, expected, f"users 0 and 1 both rated items 0 and 1, 5 and 0 stars against -2 "
+                     f"and 3: {name} is over these two", abs=1e-5,
+                     mistakes={"where the first user's rating is not above 0 it was taken for no rating":
+                                   {"y": -2, "yy": 4}.get(name, expected),
+                               "where the second user's rating is not above 0 it was taken for no rating":
+                                   {"x": 0, "xx": 0}.get(name, expected),
+                               "a rating of 0 was taken for none, and item 1 left out: look at what is stored, not at "
+                               "what differs from 0": {"x": 10, "y": -4, "xx": 50, "yy": 8, "xy": -20}[name]})
+
+
 @pytest.mark.parametrize(("similarity", "two_in_common", "one_in_common"), [
     ("cosine", 2 / 6 ** 0.5, 1 / 6 ** 0.5), ("jaccard", 2 / 3, 1 / 4),
     ("pearson", 2 / 12 ** 0.5, 0.0), ("euclidean", 1 / 2, 1 / (1 + 3 ** 0.5))],
@@ -399,6 +419,23 @@ def test_explanations_sum_to_the_score(answer: ModuleType, crowd: Dataset) -> No
             expect.equal(sorted(v for v, _ in parts), np.flatnonzero((near > 0) & (met > 0)), "named, by id, are just "
                          "the neighbours who met the item",
                          mistakes={"all neighbours are named": np.flatnonzero(near > 0)})
+
+
+@pytest.mark.needs("similarity_of", "Pairs.sums", "UserCF._similarity", "UserCF.explain")
+def test_an_explanation_names_users_by_their_ids_and_of_equals_the_first(answer: ModuleType) -> None:
+    """Ids may be words; whose parts are equal stand in the order of their ids."""
+    met = np.array([[1, 1, 1, 0], [1, 1, 1, 1], [1, 1, 1, 1], [1, 1, 1, 1], [1, 0, 0, 1]])
+    who, what = np.array(["eve", "bob", "dan", "ann", "cat"]), np.array(["w", "d", "k", "a"])
+    users, items = np.nonzero(met)
+    cf = answer.UserCF(significance=1).fit(Dataset.from_arrays(who[users], what[items]))
+    parts = cf.explain("eve", "a")
+    order = [name for name in cf.user_ids_.tolist() if name in ("bob", "dan", "ann")]
+    expect.equal([name for name, _ in parts], [*order, "cat"], "three users are equally like 'eve' and come first, in "
+                 "the order of the users, then 'cat'; each is named by the id that it has in the data",
+                 mistakes={"of equal parts the last user stands first: a stable sort of the negated parts keeps the "
+                           "order": [*order[::-1], "cat"]})
+    expect.equal([part for _, part in parts], [3 / 12 ** 0.5] * 3 + [1 / 6 ** 0.5], "each part stands beside its own "
+                 "user: a cosine of 3 / √(3 · 4) for the three, of 1 / √(3 · 2) for 'cat'", abs=1e-6)
 
 
 @pytest.mark.needs("similarity_of", "Pairs.sums", "UserCF._similarity", "UserCF._score")

@@ -160,6 +160,32 @@ def test_it_learns_a_structure_that_one_product_cannot(answer: ModuleType) -> No
 
 
 @pytest.mark.needs("NeuMF.build")
+def test_gmf_multiplies(answer: ModuleType) -> None:
+    """The first inputs of `logit` are products of the user's and the item's numbers: with a user of zeros, zero."""
+    model = build(answer)
+    inside = keras.Model(model.input, model.get_layer("logit").input)
+    before = inside.predict(pairs([1, 2, 3], [4, 5, 6]), verbose=0).reshape(3, -1)[:, :8]
+    for table in tables(model):
+        if table.input_dim == 12:
+            table.embeddings.assign(np.zeros(table.embeddings.shape))
+    after = inside.predict(pairs([1, 2, 3], [4, 5, 6]), verbose=0).reshape(3, -1)[:, :8]
+    expect.true(np.abs(before).max() > 0, "GMF says something of a user whose numbers are not zero", gmf=before)
+    expect.equal(after, np.zeros((3, 8)), "GMF is a product, number by number: where all numbers of a user are 0 it is "
+                 "0, whatever the item; a sum is not, and factorises nothing", abs=1e-9)
+
+
+@pytest.mark.needs("NeuMF.build")
+def test_the_dense_layers_stand_on_each_other(answer: ModuleType) -> None:
+    """With hidden=(12, 6), the first dense layer reads the pair, the second the first."""
+    model = build(answer, 31, 29, hidden=(12, 6))
+    kernels = [tuple(v.shape) for v in model.trainable_variables if len(v.shape) == 2 and v.shape[0] not in (31, 29)]
+    expect.equal(str(sorted(kernels)), "[(12, 6), (14, 1), (16, 12)]", "a pair of 8 + 8 numbers goes into 12 units, "
+                 "these into 6, and 8 products beside the 6 into one logit: all are in the model and are trained",
+                 mistakes={"every layer reads the pair itself, so only the last one counts": "[(14, 1), (16, 6)]",
+                           "the pair goes on beside the first layer": "[(14, 1), (16, 12), (28, 6)]"})
+
+
+@pytest.mark.needs("NeuMF.build")
 @pytest.mark.parametrize("branch", ["gmf", "mlp_0"])
 def test_both_branches_count(answer: ModuleType, branch: str) -> None:
     """Silencing either branch changes the predictions."""
@@ -216,6 +242,45 @@ def test_an_epoch_is_every_positive_once_and_fresh_negatives(answer: ModuleType)
         drawn.append(sorted(zip(users[~positive].tolist(), items[~positive].tolist(), strict=True)))
     expect.true(drawn[0] != drawn[1], "the second epoch has other negatives than the first: the model would learn a "
                                       "few items by heart, so draw inside the loop")
+
+
+@pytest.mark.needs("NeuMF._epochs")
+def test_an_item_met_often_is_one_positive(answer: ModuleType) -> None:
+    """Who met an item four times has one positive, with as many negatives as for any other."""
+    data = Dataset.from_arrays(["bob", "bob", "bob", "bob", "ann", "ann"], ["x", "x", "x", "x", "y", "z"])
+    inputs, labels = next(answer.NeuMF(n_negatives=2)._epochs(data, np.random.default_rng(0)))
+    positive = labels[:, 0] == 1
+    bob = int(np.flatnonzero(data.user_ids.ids == "bob")[0])
+    expect.equal(np.count_nonzero(inputs["user_id"][positive] == bob), 1, "'bob' met 'x' four times: that is one "
+                 "positive, for the label says whether a pair was met",
+                 mistakes={"every event is a positive: one fan of one item outweighs the rest": 4})
+    expect.equal(np.count_nonzero(inputs["user_id"][~positive] == bob), 2, "one positive brings two negatives")
+
+
+@pytest.mark.needs("NeuMF._epochs")
+def test_negatives_are_drawn_evenly(answer: ModuleType) -> None:
+    """Of the items that a user has not met, each is as likely a negative as the others, popular or not."""
+    met = np.zeros((40, 10))
+    met[:30, 0] = 1  # a hit; users 30 to 39 have not met it
+    met[np.arange(40), 1 + np.arange(40) % 9] = 1
+    inputs, labels = next(answer.NeuMF(n_negatives=200)._epochs(from_matrix(met), np.random.default_rng(0)))
+    asked = inputs["item_id"][(labels[:, 0] == 0) & (inputs["user_id"] >= 30)]
+    share = (asked == 0).mean()
+    expect.true(abs(share - 1 / 9) < 0.03, "each of the ten users has nine items left, and the hit is one of them: "
+                "were negatives drawn by popularity, the output would no longer be the probability of a meeting",
+                share_of_the_hit=share, even_share=1 / 9)
+
+
+@pytest.mark.needs("NeuMF._epochs")
+def test_the_generator_decides_what_is_drawn(answer: ModuleType) -> None:
+    """The same generator gives the same epochs, in the same order; another one gives others."""
+    first, again, other = (next(answer.NeuMF(n_negatives=3)._epochs(checkerboard(), np.random.default_rng(seed)))[0]
+                           for seed in (1, 1, 2))
+    for name in ("user_id", "item_id"):
+        expect.equal(again[name], first[name], f"{name} is the same for the same generator: all chance comes from "
+                     "`rng`, or no run could be repeated")
+    expect.true(not np.array_equal(first["item_id"], other["item_id"]), "another generator gives other negatives, in "
+                "another order")
 
 
 @pytest.mark.needs("NeuMF._epochs")

@@ -116,6 +116,16 @@ def test_every_neighbour_is_equally_likely(answer: ModuleType, uneven: sparse.cs
 
 
 @pytest.mark.needs("random_walks")
+def test_a_walk_may_turn_back(answer: ModuleType, uneven: sparse.csr_array) -> None:
+    """The next step does not depend on where the walk came from: one neighbour of four is the last node again."""
+    walks = answer.random_walks(uneven, np.repeat([1, 2, 3, 5], 1000), 3, np.random.default_rng(4))
+    through = walks[walks[:, 1] == 0]  # over node 0, which has four neighbours
+    back = (through[:, 0] == through[:, 2]).mean()
+    expect.true(abs(back - 0.25) < 0.06, "from node 0 each of its four neighbours is as likely as the others, the one "
+                "that the walk came from among them", share_that_turns_back=back, expected_share=0.25)
+
+
+@pytest.mark.needs("random_walks")
 def test_walkers_choose_independently(answer: ModuleType, uneven: sparse.csr_array) -> None:
     """Walkers that stand on one node spread over its neighbours at once; they do not move as a flock."""
     first = answer.random_walks(uneven, np.zeros(1000, int), 2, np.random.default_rng(0))[:, 1]
@@ -163,6 +173,18 @@ def test_the_corpus_is_as_long_as_asked_and_never_held_at_once(
                  "forgotten after")
 
 
+@pytest.mark.needs("random_walks", "corpus")
+def test_every_block_has_starts_of_its_own(answer: ModuleType, uneven: sparse.csr_array,
+                                           monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each block draws its starts anew: a graph of a million nodes is not walked from the same few."""
+    monkeypatch.setattr(answer, "BLOCK_NODES", 100)
+    first, second = list(answer.corpus(uneven, 40, 5, np.random.default_rng(0)))
+    expect.true(not np.array_equal(first[:, 0], second[:, 0]), "the 20 walks of the second block start at the ends of "
+                "20 other random edges than those of the first", starts_of_the_first=first[:, 0],
+                starts_of_the_second=second[:, 0])
+    expect.true(not np.array_equal(first, second), "a generator goes on: the second block is not the first again")
+
+
 # --- vectors -----------------------------------------------------------------------------------------------------
 
 
@@ -197,6 +219,17 @@ def test_rows_are_in_the_order_of_the_nodes(answer: ModuleType) -> None:
                 "step of a walk is dropped (`sample`)",
                 least_of_an_edge=near[edges].min(),
                 largest_of_no_edge=near[~edges].max())
+
+
+@pytest.mark.needs("random_walks", "corpus", "skip_gram")
+def test_the_learning_rate_arrives(answer: ModuleType, uneven: sparse.csr_array) -> None:
+    """With hardly any learning rate the outputs stay where they start, at zero; with a larger one they move more."""
+    largest = [np.abs(answer.embed(uneven, **SHORT, learning_rate=rate).outputs).max() for rate in (1e-4, 0.01, 0.1)]
+    expect.true(largest[0] < 0.1, "a learning rate of 0.0001 moves next to nothing: y stays near zero",
+                largest_for_rates_of_1_100_and_1000_tenthousandths=largest)
+    expect.true(largest[1] < largest[2] and largest[1] > 10 * largest[0], "the larger the learning rate, the farther y "
+                "moves from zero: equal vectors mean that it never arrives",
+                largest_for_rates_of_1_100_and_1000_tenthousandths=largest)
 
 
 @pytest.mark.needs()

@@ -348,6 +348,50 @@ def test_confidence_may_count_events(answer: ModuleType) -> None:
         answer.ImplicitALS(confidence="ratings").fit(Dataset.from_arrays([0, 1], [0, 1], [3.0, -1.0]))
 
 
+@pytest.mark.parametrize("exponent", [0.0, 0.5, 1.0])
+@pytest.mark.needs("penalties", "half_step", "conjugate_gradients", "ImplicitALS._fit")
+def test_what_is_fitted_solves_the_documented_equations(answer: ModuleType, exponent: float) -> None:
+    """In the end all vectors solve their normal equations, with c = 1 + alpha r and a λ of their own."""
+    r = small()[0].toarray()
+    users, items = np.repeat(np.indices(r.shape).reshape(2, -1), r.ravel().astype(int), axis=1)
+    data = Dataset.from_arrays([*users, 4, 0], [*items, 0, 5])  # so that all have an event
+    r[4, 0], r[0, 5] = 1, 1
+    als = answer.ImplicitALS(n_factors=3, reg=0.5, alpha=5.0, n_iterations=300, reg_exponent=exponent,
+                             confidence="counts").fit(data)
+
+    def solution(table: np.ndarray, given: np.ndarray, power: float = exponent) -> np.ndarray:
+        return solved(table, given, 5.0, 0.5 * (1 + 5 * table.mean(axis=1)) ** power)
+
+    logged = np.log1p(r)
+    for side, table, mine, given in (("a user", r, als.user_factors_, als.item_factors_),
+                                     ("an item", r.T, als.item_factors_, als.user_factors_)):
+        wrong = {"λ does not grow with the mean confidence: reg_exponent has no effect": solution(table, given, 0.0),
+                 "λ grows in proportion to the mean confidence: reg_exponent has no effect":
+                     solution(table, given, 1.0),
+                 "r was replaced by its logarithm, and c = 1 + alpha r says nothing of one": solution(
+                     logged if side == "a user" else logged.T, given)}
+        expect.equal(mine, solution(table, given), f"after 300 iterations the vector of {side} solves its normal "
+                     f"equations: c = 1 + 5 r, and λ = 0.5 times its mean confidence to the power of {exponent:g}",
+                     abs=2e-3, mistakes=wrong)
+
+
+@pytest.mark.needs("penalties", "half_step", "conjugate_gradients", "ImplicitALS._fit")
+def test_steps_and_seed_arrive(answer: ModuleType) -> None:
+    """One step of the solver is not thirty, the same seed repeats, and another seed starts elsewhere."""
+    data = from_matrix(small()[0].toarray())
+
+    def fit(**settings: int) -> np.ndarray:
+        return answer.ImplicitALS(**{"n_factors": 3, "reg": 0.5, "n_iterations": 1, **settings}).fit(data).item_factors_
+
+    apart = np.abs(fit(n_steps=1) - fit(n_steps=30)).max()
+    expect.true(apart > 1e-3, "after one iteration, one step of the conjugate gradients is not yet the solution that "
+                "thirty give: equal factors mean that n_steps never arrives", largest_difference=apart)
+    expect.equal(fit(seed=3), fit(seed=3), "the same seed gives the same factors", abs=1e-6)
+    apart = np.abs(fit(seed=3) - fit(seed=4)).max()
+    expect.true(apart > 1e-3, "another seed draws other first item factors, and after one iteration that still shows",
+                largest_difference=apart)
+
+
 @pytest.mark.needs("penalties", "half_step", "conjugate_gradients", "ImplicitALS._fit")
 def test_who_met_nothing_has_no_taste(answer: ModuleType) -> None:
     """A user without events and an item without an audience get factors of exactly zero."""

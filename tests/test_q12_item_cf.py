@@ -178,6 +178,31 @@ def test_shrinkage_discounts_small_overlaps(answer: ModuleType, crowd: Dataset) 
             "the factor is 1 / (n + shrinkage): n is missing above": plain / (together + 4.0)})
 
 
+@pytest.mark.parametrize("similarity", ["cosine", "conditional", "adjusted_cosine"])
+@pytest.mark.needs("ItemCF._similarity")
+def test_blocks_do_not_change_who_is_in_common(answer: ModuleType, crowd: Dataset, monkeypatch: pytest.MonkeyPatch,
+                                               similarity: str) -> None:
+    """Shrinkage looks at the users of the items asked for, also where rows come a few at a time."""
+    make = lambda: dense(answer.ItemCF(similarity, shrinkage=4.0).fit(crowd).weights_)  # noqa: E731
+    whole = make()
+    monkeypatch.setattr(neighbours, "BLOCK_CELLS", 3 * 30)
+    expect.equal(make(), whole, f"in blocks of three items the similarities ({similarity}, shrunk) are the same: row r "
+                 "of a block is item i[r], not item r", abs=1e-6)
+
+
+@pytest.mark.needs("EASE._fit")
+def test_ease_looks_at_who_met_what_and_at_nothing_else(answer: ModuleType, crowd: Dataset) -> None:
+    """Ratings, and how often an item was met, change nothing: X holds zeros and ones."""
+    met = crowd.interactions
+    plain = answer.EASE(reg=5.0).fit(Dataset.from_arrays(met.users, met.items)).weights_
+    rated = answer.EASE(reg=5.0).fit(Dataset.from_arrays(met.users, met.items, met.ratings)).weights_
+    expect.equal(rated, plain, "X is 1 where a user met an item, whatever the rating: W is the same with and without "
+                 "ratings", abs=1e-5)
+    twice = Dataset.from_arrays(np.r_[met.users, met.users[::3]], np.r_[met.items, met.items[::3]])
+    expect.equal(answer.EASE(reg=5.0).fit(twice).weights_, plain, "an item that was met twice is a 1 in X, as one that "
+                 "was met once", abs=1e-5)
+
+
 @pytest.mark.needs("ItemCF._similarity")
 def test_only_the_nearest_neighbours_speak(answer: ModuleType, crowd: Dataset) -> None:
     """With `neighbours=k`, every row of W keeps its k largest entries and loses the rest."""
@@ -416,6 +441,23 @@ def test_an_explanation_is_worked_out_by_hand(answer: ModuleType) -> None:
                      f"with {kind} W, Bob's only film is named though it says nothing for \"dune\": its part is 0",
                      mistakes={"items whose part is 0 are left out": []})
         expect.equal([part for _, part in none], [0.0], f"with {kind} W, what is not stored in it is a part of 0")
+
+
+@pytest.mark.needs("_HistoryTimesWeights.explain")
+def test_equal_parts_stand_in_the_order_of_the_ids(answer: ModuleType) -> None:
+    """Items of the history that say as much as each other are named by id, the lower first."""
+    class ByHand(answer._HistoryTimesWeights):
+        recency = None
+
+        def _fit(self, data: Dataset) -> None:
+            self.weights_ = np.array([[0, 1, 1, 0.5], [1, 0, 1, 0.7], [1, 1, 0, 0.5], [1, 1, 1, 0]], np.float32)
+            self._remember(data)
+
+    by_hand = ByHand().fit(Dataset.from_arrays(["ann", "ann", "ann", "bob"], ["jaws", "dune", "alien", "up"]))
+    expect.equal([item for item, _ in by_hand.explain("ann", "up")], ["dune", "alien", "jaws"], "\"dune\" has the "
+                 "largest part; \"alien\" and \"jaws\" have the same, and come in the order of their ids",
+                 mistakes={"of equal parts the last stands first: a stable sort of the negated parts keeps the order":
+                               ["dune", "jaws", "alien"]})
 
 
 @pytest.mark.needs("_HistoryTimesWeights.explain", "ItemCF._similarity", "EASE._fit")

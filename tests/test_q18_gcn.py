@@ -261,6 +261,16 @@ def test_users_and_items_are_different_nodes(answer: ModuleType) -> None:
 
 
 @pytest.mark.needs("normalised", "LightGraphConvolution.nodes", "LightGraphConvolution.call", "LightGCN.build")
+def test_the_first_vectors_have_the_scale_asked_for(answer: ModuleType, crowd: Dataset) -> None:
+    """`init_scale` is the standard deviation of E(0), whatever it is."""
+    for scale in (0.01, 1.0):
+        layer = encoder(build(answer, crowd, dim=64, init_scale=scale))
+        found = float(np.std(keras.ops.convert_to_numpy(layer.embeddings)))
+        expect.equal(found, scale, f"with init_scale={scale:g} the first vectors scatter as much: it is handed on to "
+                     "the convolution, which has a default of its own", rel=0.1)
+
+
+@pytest.mark.needs("normalised", "LightGraphConvolution.nodes", "LightGraphConvolution.call", "LightGCN.build")
 def test_memory_grows_with_the_edges_and_not_with_their_square(answer: ModuleType) -> None:
     """30,000 nodes and 40,000 interactions: the model holds the vectors and two entries an interaction."""
     rng = np.random.default_rng(0)
@@ -368,6 +378,21 @@ def test_bpr_is_worked_out_by_hand(answer: ModuleType) -> None:
             sums[0] / 2, (loss(-0.5) + loss(0.0)) / 2]})
 
 
+@pytest.mark.needs("bpr")
+def test_bpr_teaches_where_the_order_is_worst(answer: ModuleType) -> None:
+    """A negative far above its positive costs as much as it is above, and pulls with full force."""
+    labels = np.array([[1, 0], [1, 0]], np.float32)
+    scores = tf.Variable([[0.0, 30.0], [0.0, 120.0]])
+    with tf.GradientTape() as tape:
+        found = tf.convert_to_tensor(answer.bpr(labels, scores))
+    expect.equal(found.numpy(), [30, 120], "where the negative stands 30 or 120 above, the loss is 30 or 120: the log "
+                 "of a sigmoid that has become 0 is endless, or cut off; softplus is neither", rel=1e-4,
+                 mistakes={"the log of 0 was taken: write softplus(negative - positive)": [30, np.inf]})
+    slope = tf.convert_to_tensor(tape.gradient(found, scores)).numpy()
+    expect.equal(slope, [[-1, 1], [-1, 1]], "these are the rows that have the most to learn: the slope is -1 and 1 "
+                 "there, not 0", abs=1e-3)
+
+
 @pytest.mark.needs("sampled_softmax")
 def test_sampled_softmax_is_worked_out_by_hand(answer: ModuleType) -> None:
     """Sampled softmax: -log of the positive's share, itself among the rivals, safe for large scores."""
@@ -455,6 +480,54 @@ def test_one_layer_of_ngcf_is_worked_out_by_hand(answer: ModuleType) -> None:
         "this is a ReLU: below 0 a LeakyReLU goes on with slope 0.2": laid_beside(inside, 0.0),
         "the slope is 0.3, not 0.2": laid_beside(inside, 0.3), "the slope is 0.01, not 0.2": laid_beside(inside, 0.01),
         "W1 and W2 have changed places": laid_beside(0.5 * (e + heard) + e * heard - 1)})
+
+
+@pytest.mark.needs("normalised", "NeuralGraphConvolution.nodes")
+def test_two_layers_of_ngcf_stand_on_each_other(answer: ModuleType, crowd: Dataset) -> None:
+    """Every layer has its own W1, W2 and b, reads the one before as it is, and ends in the same LeakyReLU."""
+    rng = np.random.default_rng(0)
+    embeddings = rng.normal(size=(50, 3)).astype(np.float32)
+    layer = convolution(answer, crowd, embeddings, kind="NeuralGraphConvolution", n_layers=2)
+    w1, w2 = rng.normal(size=(2, 2, 3, 3)).astype(np.float32)
+    b = np.array([[0.1, 0.0, -0.1], [-1.0, -1.0, -1.0]], np.float32)  # much of layer 2 is below 0
+    layer.weight_sum.assign(w1)
+    layer.weight_product.assign(w2)
+    layer.bias.assign(b)
+    hat = normalised(crowd)
+
+    def step(x: np.ndarray, k: int, slope: float = 0.2) -> np.ndarray:
+        inside = (x + hat @ x) @ w1[k] + (x * (hat @ x)) @ w2[k] + b[k]
+        return np.where(inside > 0, inside, slope * inside)
+
+    def unit(x: np.ndarray) -> np.ndarray:
+        return x / np.sqrt((x ** 2).sum(axis=1, keepdims=True) + 1e-12)
+
+    first = step(embeddings, 0)
+    second = step(first, 1)
+    expect.equal(keras.ops.convert_to_numpy(layer.nodes()), np.hstack([embeddings, first, second]),
+                 "E(0), layer 1 and layer 2 stand side by side, layer 2 made of layer 1 by weights of its own",
+                 abs=1e-4, rel=1e-4, mistakes={
+        "the last layer has no nonlinearity: below 0 it, too, goes on with slope 0.2":
+            np.hstack([embeddings, first, step(first, 1, slope=1.0)]),
+        "the layers are scaled to length 1: what a node says by its length is gone":
+            np.hstack([embeddings, unit(first), unit(second)]),
+        "layer 2 starts from E(0) again": np.hstack([embeddings, first, step(embeddings, 1)]),
+        "both layers use the first weights": np.hstack([embeddings, first, step(first, 0)])})
+
+
+@pytest.mark.needs("normalised", "NeuralGraphConvolution.nodes")
+def test_ngcf_teaches_the_neighbours_too(answer: ModuleType, crowd: Dataset) -> None:
+    """The gradient of one node's vector reaches every node within two steps."""
+    rng = np.random.default_rng(1)
+    layer = convolution(answer, crowd, rng.normal(size=(50, 3)), kind="NeuralGraphConvolution", n_layers=2)
+    with tf.GradientTape() as tape:
+        vector = tf.reduce_sum(tf.convert_to_tensor(layer.nodes())[4])
+    slope = tf.convert_to_tensor(tape.gradient(vector, layer.embeddings.value)).numpy()
+    hat = normalised(crowd)
+    near = np.eye(50)[4] + hat[4] + (hat @ hat)[4] > 0
+    expect.equal(np.flatnonzero(np.abs(slope).max(axis=1) > 0), np.flatnonzero(near), "user 4's vector is made of all "
+                 "nodes within two steps, and what is learned from it goes back to all of them",
+                 mistakes={"the gradient stops at the node itself: its neighbours are heard and never told": [4]})
 
 
 @pytest.mark.needs("normalised", "sampled_softmax", "LightGraphConvolution.nodes", "LightGraphConvolution.call",

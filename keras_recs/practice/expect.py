@@ -158,6 +158,11 @@ def _close(mine: np.ndarray, wanted: np.ndarray, abs_: float, rel: float) -> np.
         with np.errstate(invalid="ignore"):
             near = np.abs(mine - wanted) <= np.maximum(abs_, rel * np.abs(wanted))
         return near | (mine == wanted) | (np.isnan(mine) & np.isnan(wanted))
+    if mine.dtype.kind == "O" and wanted.dtype.kind in "biuf":  # objects, where numbers belong
+        try:
+            return _close(mine.astype(np.float64), wanted, abs_, rel)
+        except (TypeError, ValueError):
+            return np.zeros(wanted.shape, bool)
     return np.asarray(mine == wanted)
 
 

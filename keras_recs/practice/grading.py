@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import queue
+import secrets
 import signal
 import subprocess
 import sys
@@ -146,7 +147,7 @@ class Check:
         self.mine: dict[str, Function] = {}
         self.source = ""
         try:
-            self.source = self.file.read_text(encoding="utf8")
+            self.source = self.file.read_text(encoding="utf-8-sig")  # some editors put a mark first
             tree = ast.parse(self.source, str(self.file))
             self.mine = functions(self.source)
             self.broken = _borrows(tree, self.q)
@@ -166,6 +167,7 @@ class Check:
         file = str(self.file.resolve())
         return {"check": number, "file": file, "hearts": list(self.answer), "to_do": self.to_do, "log": str(log),
                 "first": list(first), "longest": list(longest), "processes": processes(self.q),
+                "bounded": not self.full,  # what is fetched may be large
                 "arguments": arguments(self.q, "--answer", file, *([] if self.full else ["-m", USUAL]))}
 
     def take(self, record: dict[str, Any]) -> None:
@@ -315,7 +317,7 @@ class Worker:
         self.q = q
         self.queue: queue.Queue[dict[str, Any]] = queue.Queue()
         self.put = records or self.queue.put
-        self.number = 0
+        self.number = secrets.randbits(48)  # nothing that a file which writes records of its own could guess
         self.group = 0
         self.folder = tempfile.TemporaryDirectory(prefix="keras-recs-")
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
@@ -337,8 +339,12 @@ class Worker:
     def _read(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
-            record = json.loads(line)
-            if record["event"] == "started":
+            try:
+                record = json.loads(line)
+                event = record["event"]
+            except (ValueError, TypeError, KeyError, RecursionError):  # a file under test wrote it, not the server
+                continue
+            if event == "started":
                 self.group = record["group"]
             self.put(record)
         self.put({"event": "gone"})
@@ -462,7 +468,7 @@ def run_tests(q: Question, *options: str, seconds: int = SECONDS) -> list[dict[s
     tests: dict[str, dict[str, Any]] = {}
     with Worker(q) as worker:
         number = worker.ask(lambda n: {
-            "check": n, "file": None, "hearts": [], "to_do": [], "first": [], "log": str(worker.log),
+            "check": n, "file": None, "hearts": [], "to_do": [], "first": [], "log": str(worker.log), "bounded": False,
             "processes": processes(q), "arguments": arguments(q, *options)})
         for record in worker.records(number, seconds):
             if record["event"] == "collected" and not tests:

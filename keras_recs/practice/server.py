@@ -23,23 +23,33 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 CAN_FORK = hasattr(os, "fork") and hasattr(os, "set_blocking")
+MOST_WRITTEN = 64 << 20  # bytes of one file that a check writes
 MOST_TESTS = 4096  # places of tests that fit into a pipe
 
 
-def run_check(request: dict[str, Any], out: int, share: int | None = None) -> int:
-    """Run the tests of one request in this process and write the records to the file descriptor `out`."""
+def run_check(request: dict[str, Any], out: int, share: int | None = None, lock: int | None = None) -> int:
+    """Run the tests of one request in this process and write the records to the file descriptor `out`.
+
+    Args:
+        share: as for the reporter.
+        lock: a file that several processes lock in turns, for a long record goes into a pipe in pieces.
+    """
     import pytest
 
     from keras_recs.practice.reporter import Reporter
 
+    check = request.pop("check")  # who writes records of their own does not know it
+
     def emit(record: dict[str, Any]) -> None:
-        line = json.dumps({**record, "check": request["check"]}).encode() + b"\n"
-        while line:  # a pipe may take less than all
-            line = line[os.write(out, line):]
+        line = json.dumps({**record, "check": check}).encode() + b"\n"
+        with _alone(lock):
+            while line:  # a pipe may take less than all
+                line = line[os.write(out, line):]
 
     reporter = Reporter(emit, request["hearts"], request["to_do"], request["first"], request["file"], share,
                         request.get("longest", ()))
@@ -48,6 +58,29 @@ def run_check(request: dict[str, Any], out: int, share: int | None = None) -> in
     except SystemExit as end:  # of the reader's file
         code = int(end.code) if isinstance(end.code, int) else 1
     return int(code)
+
+
+@contextlib.contextmanager
+def _alone(lock: int | None) -> Iterator[None]:
+    """While no other process holds `lock`. Who dies lets it go."""
+    if lock is None:
+        yield
+        return
+    import fcntl
+
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        fcntl.flock(lock, fcntl.LOCK_UN)
+
+
+def _bound_files() -> None:
+    """No file becomes longer than MOST_WRITTEN: an endless loop that prints would fill the disk."""
+    import resource
+
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (MOST_WRITTEN, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
 
 
 def warm(stem: str, tests: str) -> None:
@@ -124,7 +157,9 @@ class Server:
             log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
             os.dup2(log, 1)
             os.dup2(log, 2)
-            code = run_check(request, self.out, share)
+            if request["bounded"]:
+                _bound_files()
+            code = run_check(request, self.out, share, log)
         finally:
             os._exit(code)  # no time for TensorFlow to tidy up
 
@@ -144,6 +179,7 @@ class Server:
                 self.cpu += used.ru_utime + used.ru_stime
                 self.code = os.waitstatus_to_exitcode(status) or self.code
         if not self.pids:
+            self._end_group()  # processes that the reader's file has started
             check, self.request = self.request["check"], None
             self.emit({"event": "end", "check": check, "code": self.code, "cpu": self.cpu})
 
@@ -151,9 +187,7 @@ class Server:
         """End the running check and everything that it started."""
         if self.request is None:
             return
-        if os.name == "posix":
-            with contextlib.suppress(OSError):
-                os.killpg(self.group, signal.SIGKILL)
+        self._end_group()
         if self.process is not None:
             self.process.kill()
             self.process.wait()
@@ -164,6 +198,11 @@ class Server:
         self.pids.clear()
         self.emit({"event": "stopped", "check": self.request["check"]})
         self.request = None
+
+    def _end_group(self) -> None:
+        if os.name == "posix" and self.group:
+            with contextlib.suppress(OSError):
+                os.killpg(self.group, signal.SIGKILL)
 
     def serve(self) -> None:
         """Take requests until there are no more."""

@@ -115,7 +115,7 @@ class Watch:
 
     def _saved(self) -> None:
         try:
-            text = self.exercise.file.read_text(encoding="utf8")
+            text = self.exercise.file.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError):
             text = None
         if self.check is None or text != self.check.source:  # one save may be reported more than once
@@ -205,6 +205,7 @@ class Watch:
             return True
         if key == "r":
             self._begin()
+            return True
         if self.check is None or key not in KEYS:
             return True
         if key == "h":
@@ -299,13 +300,50 @@ def _changed(check: Check, before: Check | None) -> list[str]:
 
 
 def _look(file: Path, stop: threading.Event, saved: Callable[[], None]) -> None:
-    """Call `saved` whenever the file is written, also by an editor that puts a new one in its place."""
+    """Call `saved` whenever the file is written, also by an editor that puts a new one in its place, or where its
+    whole folder goes and comes back."""
     from watchfiles import watch
 
     place = file.resolve()
-    for _ in watch(place.parent, watch_filter=lambda _, path: Path(path).name == place.name, stop_event=stop, step=40,
-                   debounce=400, rust_timeout=250, recursive=False, raise_interrupt=False):
-        saved()
+    returned = False
+    while not stop.is_set():
+        folder = _identity(place.parent)
+        if folder is None:
+            stop.wait(0.25)
+            returned = True
+            continue
+        with contextlib.suppress(OSError), _held(place.parent):  # an error: it is gone again
+            for changes in watch(place.parent, watch_filter=lambda _, path: Path(path).name == place.name,
+                                 stop_event=stop, step=40, debounce=400, rust_timeout=250, recursive=False,
+                                 raise_interrupt=False, yield_on_timeout=True):
+                if changes or returned:
+                    saved()
+                returned = False
+                if _identity(place.parent) != folder:
+                    break
+        returned = True
+
+
+@contextlib.contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Meanwhile, no other folder gets the number of this one, even if it is deleted."""
+    if os.name != "posix":
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    """What tells a folder from another that has taken its place; None where there is none."""
+    try:
+        found = folder.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 @contextlib.contextmanager
