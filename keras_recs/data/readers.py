@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numbers as numbers_of_python
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -167,14 +168,15 @@ def _columns_of_file(file: DelimitedFile, asked: Mapping[str, str | None], used:
         said = f"{error} (the header is {header})"
         if len(file.names) < 2 and (hint := file.other_delimiter()):
             said = f"{file.path}: the header {header} is one field with delimiter={file.delimiter!r}{hint}"
-        if all(_like_data(field) for field in file.names):
+        if any(map(_like_data, file.names)):
             said += ("; that looks like data: where the file has no header line, name the columns, such as "
                      "columns=['user', 'item', 'rating', 'timestamp']")
         raise ColumnError(said) from None
 
 
 def _like_data(field: str) -> bool:
-    return bool(field) and field[0].isdigit()
+    """Whether this is no name of a column: a number, or several with something between them."""
+    return re.fullmatch(r"[\d\s.:;|,-]*\d[\d\s.:;|,-]*", field) is not None
 
 
 def _refuse_header(file: DelimitedFile, read: Mapping[int, Any], places: Sequence[int]) -> None:
