@@ -102,6 +102,10 @@ def test_a_value_that_is_given_wins_over_the_rule() -> None:
     assert neumf.embedding_reg_ == pytest.approx(1 / 2400) and neumf.n_epochs_ == 40, "6 steps in an epoch: the most"
     neumf = NeuMF(embedding_reg=1e-5, n_epochs=1, **small).fit(data)
     assert (neumf.embedding_reg_, neumf.n_epochs_) == (1e-5, 1), "given"
+    bpr = BPR(n_factors=2).fit(data)
+    assert bpr.reg_ == pytest.approx(0.7 / 1200) and bpr.n_epochs_ == 40, "1 step in an epoch: the most"
+    bpr = BPR(n_factors=2, reg=1e-5, n_epochs=1).fit(data)
+    assert (bpr.reg_, bpr.n_epochs_) == (1e-5, 1), "given"
     walker = DeepWalk(n_factors=2, walks_per_node=1).fit(data)
     assert walker.walks_per_node_ == 1, "given"
 
