@@ -66,6 +66,13 @@ def test_events_a_row_leaves_out_who_has_none() -> None:
     assert is_thin(sparse.csr_array(table)) and not is_thin(sparse.csr_array(np.ones((60, 60)))), "50 are enough"
 
 
+def test_many_users_of_few_items_are_thin_though_the_items_have_hundreds() -> None:
+    tall = log_of(6000, 60, 8).seen
+    assert events_per_row(tall) == pytest.approx(80) and is_thin(tall), "8 a user, 800 an item"
+    assert is_thin(tall.T.tocsr()), "800 a user, 8 an item"
+    assert not is_thin(log_of(1000, 200, 25).seen), "25 a user, 125 an item"
+
+
 def test_on_a_thin_log_a_vector_costs_one_event() -> None:
     rich, thin = (log_of(200, 200, n).seen for n in (60, 40))
     assert embedding_price(rich, 3e-6) == 3e-6, "60 events a row: the usual price"

@@ -6,6 +6,7 @@ import numpy as np
 from scipy import sparse
 
 RICH = 50.0  # events a row from which a log is not thin
+LEAST = 20.0  # events that users need on average, and items, whatever the others have
 
 
 def events_per_row(seen: sparse.csr_array) -> float:
@@ -20,8 +21,12 @@ def events_per_row(seen: sparse.csr_array) -> float:
 
 
 def is_thin(seen: sparse.csr_array) -> bool:
-    """Whether rows have fewer than 50 events: fewer than training for a few epochs can be trusted with."""
-    return 0 < events_per_row(seen) < RICH
+    """Whether rows have fewer than 50 events: fewer than training for a few epochs can be trusted with.
+
+    Many users of few items have thin rows, too, though the items have hundreds: one side with fewer than 20 is enough.
+    """
+    rows = max(int(np.count_nonzero(np.diff(seen.indptr))), len(np.unique(seen.indices)))
+    return bool(0 < events_per_row(seen) < RICH or 0 < seen.nnz < LEAST * rows)
 
 
 def embedding_price(seen: sparse.csr_array, rich: float, examples: int = 1) -> float:
