@@ -70,6 +70,8 @@ def test_many_users_of_few_items_are_thin_though_the_items_have_hundreds() -> No
     tall = log_of(6000, 60, 8).seen
     assert events_per_row(tall) == pytest.approx(80) and is_thin(tall), "8 a user, 800 an item"
     assert is_thin(tall.T.tocsr()), "800 a user, 8 an item"
+    with pytest.warns(UserWarning, match="thin for NGCF: its users or its items have few events"):
+        NGCF(dim=4, n_epochs=1, n_batches=1).fit(log_of(6000, 60, 8))
     assert not is_thin(log_of(1000, 200, 25).seen), "25 a user, 125 an item"
 
 

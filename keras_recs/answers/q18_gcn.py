@@ -288,8 +288,9 @@ class NGCF(LightGCN):
     def _fit(self, data: Dataset) -> None:
         depth = events_per_row(data.seen)
         if depth < RICH or is_thin(data.seen):
-            warnings.warn(f"{data.name!r} is thin for NGCF: {depth:.0f} events a row, where {RICH:.0f} are wanted; it "
-                          "may rank below popularity, and LightGCN is the safer choice", UserWarning, stacklevel=3)
+            found = (f"{depth:.0f} events a row, where {RICH:.0f} are wanted" if depth < RICH else
+                     "its users or its items have few events, however many the others have")
+            warnings.warn(f"{data.name!r} is thin for NGCF: {found}; it may rank below popularity, and LightGCN is the safer choice", UserWarning, stacklevel=3)
         super()._fit(data)
 
 
