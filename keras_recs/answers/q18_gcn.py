@@ -290,7 +290,8 @@ class NGCF(LightGCN):
         if depth < RICH or is_thin(data.seen):
             found = (f"{depth:.0f} events a row, where {RICH:.0f} are wanted" if depth < RICH else
                      "its users or its items have few events, however many the others have")
-            warnings.warn(f"{data.name!r} is thin for NGCF: {found}; it may rank below popularity, and LightGCN is the safer choice", UserWarning, stacklevel=3)
+            warnings.warn(f"{data.name!r} is thin for NGCF: {found}; it may rank below popularity, and LightGCN is the "
+                          "safer choice", UserWarning, stacklevel=3)
         super()._fit(data)
 
 
