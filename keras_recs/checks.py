@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 import operator
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,8 @@ def whole_number(name: str, value: Any, *, least: int = 1) -> int:
 
 def whole_numbers(name: str, values: Any, *, least: int = 1) -> tuple[int, ...]:
     """`values` as a tuple of ints that are at least `least`; a tuple of ints is given back as it is."""
+    if not isinstance(values, Iterable) or isinstance(values, (str, bytes)):
+        raise TypeError(f"{name} must be several whole numbers, such as (64, 32), got {values!r}")
     numbers = tuple(whole_number(name, value, least=least) for value in values)
     return values if type(values) is tuple and all(map(operator.is_, values, numbers)) else numbers
 

@@ -241,7 +241,7 @@ def test_a_constructor_that_changes_what_it_is_given_would_not_clone() -> None:
 
 @pytest.mark.parametrize("baseline", BASELINES, ids=lambda made: made.__name__)
 def test_a_baseline_is_loaded_as_what_it_is(baseline: type[Recommender], tmp_path) -> None:
-    data = Dataset.from_arrays(["ann", "ann", "bob"], ["b", "a", "b"], [-1, 5, 0])
+    data = Dataset.from_arrays(["ann", "ann", "bob"], ["b", "a", "b"], [-1, 5, 0], [3, 1, 2])
     saved = baseline().fit(data)
     saved.save(tmp_path / "model")
     loaded = keras_recs.load(tmp_path / "model")

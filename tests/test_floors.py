@@ -71,6 +71,15 @@ def test_events_a_row_leaves_out_who_has_none() -> None:
     assert is_thin(sparse.csr_array(table)) and not is_thin(sparse.csr_array(np.ones((60, 60)))), "50 are enough"
 
 
+def test_many_users_of_few_items_are_thin_though_the_items_have_hundreds() -> None:
+    tall = log_of(6000, 60, 8).seen
+    assert events_per_row(tall) == pytest.approx(80) and is_thin(tall), "8 a user, 800 an item"
+    assert is_thin(tall.T.tocsr()), "800 a user, 8 an item"
+    with pytest.warns(UserWarning, match="thin for NGCF: its users or its items have few events"):
+        NGCF(dim=4, n_epochs=1, n_batches=1).fit(log_of(6000, 60, 8))
+    assert not is_thin(log_of(1000, 200, 25).seen), "25 a user, 125 an item"
+
+
 def test_on_a_thin_log_a_vector_costs_one_event() -> None:
     rich, thin = (log_of(200, 200, n).seen for n in (60, 40))
     assert embedding_penalty(rich, 3e-6) == 3e-6, "60 events a row: the usual penalty"
@@ -107,6 +116,10 @@ def test_a_value_that_is_given_wins_over_the_rule() -> None:
     assert neumf.embedding_reg_ == pytest.approx(1 / 2400) and neumf.n_epochs_ == 40, "6 steps in an epoch: the most"
     neumf = NeuMF(embedding_reg=1e-5, n_epochs=1, **small).fit(data)
     assert (neumf.embedding_reg_, neumf.n_epochs_) == (1e-5, 1), "given"
+    bpr = BPR(n_factors=2).fit(data)
+    assert bpr.reg_ == pytest.approx(0.7 / 1200) and bpr.n_epochs_ == 40, "1 step in an epoch: the most"
+    bpr = BPR(n_factors=2, reg=1e-5, n_epochs=1).fit(data)
+    assert (bpr.reg_, bpr.n_epochs_) == (1e-5, 1), "given"
     walker = DeepWalk(n_factors=2, walks_per_node=1).fit(data)
     assert walker.walks_per_node_ == 1, "given"
 

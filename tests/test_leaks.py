@@ -146,3 +146,8 @@ def test_who_does_not_say_what_it_was_fitted_on_is_measured_as_before() -> None:
     claimed = SimpleNamespace(seen_=full.seen_, **known)
     with pytest.raises(ValueError, match=r"fit on parts\.train"):
         evaluate(claimed, parts)
+
+
+def test_a_class_is_not_a_fitted_recommender() -> None:
+    with pytest.raises(TypeError, match=r"got the class PopularityRecommender itself: PopularityRecommender\(\).fit"):
+        evaluate(PopularityRecommender, split(log()))  # type: ignore[arg-type]

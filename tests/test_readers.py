@@ -282,6 +282,24 @@ def test_times_that_cannot_be_read_are_refused(times, error: type[Exception], wo
         Dataset.from_arrays(np.arange(len(times)), np.arange(len(times)), None, times)
 
 
+@pytest.mark.parametrize("times", [[20200131, 20200201], [20200131.0], np.array([20200131], np.uint32),
+                                   pa.array([20200131]), pd.array([20200131], "Int64")])
+def test_dates_that_are_written_as_numbers_are_not_seconds(times, csv) -> None:
+    n = np.arange(len(times))
+    with pytest.raises(ValueError, match="dates written as numbers, such as 20200131 in entry 0"):
+        Dataset.from_arrays(n, n, None, times)
+    with pytest.raises(ValueError, match="column 'timestamp' has dates written as numbers, such as 20200131 in line 2"):
+        csv("user,item,timestamp\n1,2,20200131\n")
+
+
+def test_seconds_and_moments_of_1970_are_read_though_they_look_like_dates(csv) -> None:
+    for times in ([20200131, 20200132], [20200131.5], np.array([20200131], "M8[s]"), ["1970-08-22T19:08:51"]):
+        n = np.arange(len(times))
+        data = Dataset.from_arrays(n, n, None, times)
+        assert data.interactions.timestamps[0] == 20200131
+        assert same(data, data.with_interactions(data.interactions.take(n)))
+
+
 # --- which column is which ----------------------------------------------------------------------------------
 
 @pytest.mark.parametrize(("user", "item", "rating", "time"), [
@@ -306,6 +324,10 @@ def test_columns_are_found_by_what_people_call_them_and_the_data_set_says_so(use
     (["user", "item", "raitng"], {}, "is 'raitng' the rating.*rating='raitng'.*rating=None"),
     (["user", "item", "avg_rating"], {}, "is 'avg_rating' the rating"),
     (["user", "item", "timestmp"], {}, "is 'timestmp' the timestamp"),
+    (["user", "item", "review_score"], {}, "is 'review_score' the rating"),
+    (["user", "item", "productStars"], {}, "is 'productStars' the rating"),
+    (["user", "item", "InvoiceDate"], {}, "is 'InvoiceDate' the timestamp"),
+    (["user", "item", "watched_at"], {}, "is 'watched_at' the timestamp.*timestamp=None"),
     (["usre", "item"], {}, "user='user' is not a column; there are usre, item: did you mean user='usre'"),
     (["userId", "item"], {"user": "user"}, "user='user' is not a column; .* did you mean 'userId'"),
     (["user", "item", "ratings"], {"rating": "rating"}, "rating='rating' is not a column.* did you mean 'ratings'"),
@@ -448,6 +470,8 @@ def test_files_without_a_header_take_names(csv) -> None:
         csv("userId,movieId\n1,2\n", columns=["user", "item"])
     with pytest.raises(KeyError, match=r"looks like data: .* columns=\['user'"):
         csv("1,1193,5,978300760\n")
+    with pytest.raises(KeyError, match="looks like data"):
+        csv("A2SUAM1J3GNN3B,B00013714X,5.0,1400457600\n")  # as Amazon's reviews come
 
 
 def test_a_delimiter_within_quotation_marks_is_text_whatever_it_is(csv) -> None:

@@ -19,6 +19,7 @@ from keras_recs.recommendations import Recommendations
     (lambda: checks.whole_number("k", 0), ValueError, "k must be at least 1, got 0"),
     (lambda: checks.whole_number("k", 1.0), TypeError, "k must be a whole number, got 1.0"),
     (lambda: checks.whole_number("k", True), TypeError, "k must be a whole number"),
+    (lambda: checks.whole_numbers("hidden", -1), TypeError, "hidden must be several whole numbers.* got -1"),
     (lambda: checks.real_number("reg", "much"), TypeError, "reg must be a number, got 'much'"),
     (lambda: checks.real_number("reg", float("inf")), ValueError, "reg must be finite"),
     (lambda: checks.real_number("reg", 0, above=0), ValueError, "reg must be greater than 0, got 0"),

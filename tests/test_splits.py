@@ -10,6 +10,7 @@ from keras_recs.data import (
     Dataset,
     NegativeSampler,
     Sequences,
+    Split,
     recency_weighted,
     split,
     split_last,
@@ -147,3 +148,19 @@ def test_negatives_follow_the_distribution_that_was_asked_for(crowd: Dataset, st
 def test_the_same_seed_draws_the_same(crowd: Dataset) -> None:
     draw = lambda seed: NegativeSampler(crowd, seed=seed).sample(np.arange(1, 40), 5).tolist()  # noqa: E731
     assert draw(4) == draw(4) != draw(5)
+
+
+# --- parts that do not belong together --------------------------------------------------------------------------
+
+@pytest.mark.parametrize(("users", "items", "words"), [
+    (["ann", "cid"], [1, 2], "different user_ids"), (["ann", "bob"], [1, 3], "different item_ids")])
+def test_parts_with_maps_of_their_own_are_no_split(users: list[str], items: list[int], words: str) -> None:
+    train = Dataset.from_arrays(["ann", "bob"], [1, 2])
+    with pytest.raises(ValueError, match=f"{words}.*with_interactions"):
+        Split("P1", train, Dataset.from_arrays(users, items))
+    Split("P1", train, Dataset.from_arrays(["bob", "ann"], [2, 1]))  # equal maps are one map
+
+
+def test_what_is_no_data_set_cannot_be_split() -> None:
+    with pytest.raises(TypeError, match="data must be a Dataset, got dict; .*from_frame"):
+        split({"user": [1], "item": [2]})  # type: ignore[arg-type]

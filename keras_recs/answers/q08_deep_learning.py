@@ -22,12 +22,11 @@ from keras_recs.checks import real_number, whole_number, whole_numbers
 from keras_recs.data.dataset import Dataset
 from keras_recs.data.sampling import NegativeSampler
 from keras_recs.heart import heart
-from keras_recs.neural import Batch, KerasRecommender, embedding_penalty, events_per_row, for_cold, is_thin
+from keras_recs.neural import Batch, KerasRecommender, embedding_penalty, enough_epochs, for_cold, thinner_side
 
 USUAL_REG = 3e-6  # L2 penalty of the embeddings
 USUAL_EPOCHS = 10
-STEPS = 500  # of training at least on a thin log: a small one has few in an epoch
-FEW = 14.0  # events a row below which embeddings are penalised more; a judgement: it helps at 11, harms at 32
+FEW = 12.0  # events of a user or item below which embeddings are penalised more: it helps at 8, and harms at 27
 
 
 class NeuMF(KerasRecommender):
@@ -41,8 +40,8 @@ class NeuMF(KerasRecommender):
         hidden: units of the dense layers of the MLP branch.
         dropout: share of the last layer's inputs left out in training: it must not lean on single products. It
             makes probabilities more honest; the ranking hardly changes.
-        embedding_reg: L2 penalty of the embedding tables. None for 3e-6, and where a row has fewer than 14 events
-            the weight of one example (`embedding_penalty`).
+        embedding_reg: L2 penalty of the embedding tables. None for 3e-6, and where users or items have fewer than 12
+            events on average the weight of one example (`embedding_penalty`).
         n_negatives: negatives for each positive.
         learning_rate: of Adam.
         n_epochs: None for 10 or, on a thin log, for 500 steps of training at least, in 10 to 40 epochs.
@@ -105,12 +104,11 @@ class NeuMF(KerasRecommender):
         return model
 
     def _build(self, data: Dataset) -> keras.Model:
-        self.embedding_reg_, self.n_epochs_ = USUAL_REG, USUAL_EPOCHS
-        if events_per_row(data.seen) < FEW:
+        self.embedding_reg_ = USUAL_REG
+        if thinner_side(data.seen) < FEW:
             self.embedding_reg_ = embedding_penalty(data.seen, USUAL_REG, 1 + self.n_negatives)
-        if is_thin(data.seen):
-            examples = data.seen.nnz * (1 + self.n_negatives)  # in an epoch
-            self.n_epochs_ = min(max(USUAL_EPOCHS, -(-STEPS * self.batch_size // examples)), 4 * USUAL_EPOCHS)
+        examples = data.seen.nnz * (1 + self.n_negatives)  # in an epoch
+        self.n_epochs_ = enough_epochs(data.seen, USUAL_EPOCHS, steps=-(-examples // self.batch_size))
         if self.embedding_reg is not None:
             self.embedding_reg_ = self.embedding_reg
         if self.n_epochs is not None:

@@ -41,11 +41,13 @@ from keras_recs.checks import one_of, real_number, whole_number
 from keras_recs.data.dataset import Dataset
 from keras_recs.factors import FactorRecommender
 from keras_recs.heart import heart
-from keras_recs.neural import RankingModel, RankingRecommender
+from keras_recs.neural import RankingModel, RankingRecommender, embedding_penalty, enough_epochs, is_thin
 from keras_recs.progress import progress
 
 GATHERED_AT_ONCE = 1 << 19  # numbers in one block of gathered vectors: 2 MiB, which a processor's cache holds
 THREADS = ThreadpoolController()
+USUAL_REG, USUAL_EPOCHS = 1e-5, 10  # of BPR
+THIN_SHARE = 0.7  # of the weight of one event: the L2 penalty of a vector on a thin log
 
 # --- weighted least squares --------------------------------------------------------------------------------------
 
@@ -271,14 +273,17 @@ class BPR(RankingRecommender):
 
     Args:
         n_factors: length of the vectors.
-        reg: L2 penalty of the vectors. The item bias is free: popularity is no accident of the sample.
+        reg: L2 penalty of the vectors. The item bias is free: popularity is no accident of the sample. None for 1e-5
+            and, where rows have fewer than 50 events, for 0.7 of one event (`embedding_penalty`).
         n_negatives: items that the user has not met, drawn anew in each epoch, for each one met.
         learning_rate: of Adam.
         init_scale: standard deviation of the first vectors.
-        n_epochs, batch_size, seed: as the names say.
+        n_epochs: None for 10 or, on a thin log, for 500 steps of training at least, in 10 to 40 epochs.
+        batch_size, seed: as the names say.
 
     Attributes:
         model_: the trained Keras model; inputs `user_id` (batch,) and `item_id` (batch, m), output (batch, m).
+        reg_, n_epochs_: as given or as chosen.
         user_factors_, item_factors_, item_bias_: p, q, b.
         history_: "loss" -> loss of each epoch.
 
@@ -287,14 +292,14 @@ class BPR(RankingRecommender):
     (2, 2)
     """
 
-    def __init__(self, n_factors: int = 64, reg: float = 1e-5, n_negatives: int = 4, learning_rate: float = 0.02,
-                 init_scale: float = 0.1, n_epochs: int = 10, batch_size: int = 4096, seed: int = 0) -> None:
+    def __init__(self, n_factors: int = 64, reg: float | None = None, n_negatives: int = 4, learning_rate: float = 0.02,
+                 init_scale: float = 0.1, n_epochs: int | None = None, batch_size: int = 4096, seed: int = 0) -> None:
         self.n_factors = whole_number("n_factors", n_factors)
-        self.reg = real_number("reg", reg, least=0.0)
+        self.reg = None if reg is None else real_number("reg", reg, least=0.0)
         self.n_negatives = whole_number("n_negatives", n_negatives)
         self.learning_rate = real_number("learning_rate", learning_rate, above=0.0)
         self.init_scale = real_number("init_scale", init_scale, above=0.0)
-        self.n_epochs = whole_number("n_epochs", n_epochs)
+        self.n_epochs = None if n_epochs is None else whole_number("n_epochs", n_epochs)
         self.batch_size = whole_number("batch_size", batch_size)
         self.seed = whole_number("seed", seed, least=0)
 
@@ -318,9 +323,22 @@ class BPR(RankingRecommender):
         return model
 
     def _table(self, n: int, name: str) -> layers.Embedding:
+        penalty = getattr(self, "reg_", USUAL_REG) if self.reg is None else self.reg
         return layers.Embedding(n, self.n_factors, name=name,
                                 embeddings_initializer=keras.initializers.RandomNormal(stddev=self.init_scale),
-                                embeddings_regularizer=keras.regularizers.L2(self.reg))
+                                embeddings_regularizer=keras.regularizers.L2(penalty))
+
+    def _build(self, data: Dataset) -> keras.Model:
+        self.reg_ = THIN_SHARE * embedding_penalty(data.seen, USUAL_REG) if is_thin(data.seen) else USUAL_REG
+        self.n_epochs_ = enough_epochs(data.seen, USUAL_EPOCHS, steps=-(-data.seen.nnz // self.batch_size))
+        if self.reg is not None:
+            self.reg_ = self.reg
+        if self.n_epochs is not None:
+            self.n_epochs_ = self.n_epochs
+        return self.build(data.n_users, data.n_items)
+
+    def _n_epochs(self) -> int:
+        return self.n_epochs_
 
     def _fit(self, data: Dataset) -> None:
         super()._fit(data)

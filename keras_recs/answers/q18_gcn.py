@@ -36,7 +36,7 @@ from keras_recs.checks import one_of, real_number, whole_number
 from keras_recs.data.dataset import Dataset
 from keras_recs.data.graph import bipartite
 from keras_recs.heart import heart
-from keras_recs.neural import RankingModel, RankingRecommender, embedding_penalty, events_per_row, for_cold
+from keras_recs.neural import RankingModel, RankingRecommender, embedding_penalty, events_per_row, for_cold, is_thin
 
 RICH = 50.0  # events a row from which NGCF learns tastes rather than edges
 
@@ -289,9 +289,11 @@ class NGCF(LightGCN):
 
     def _fit(self, data: Dataset) -> None:
         depth = events_per_row(data.seen)
-        if depth < RICH:
-            warnings.warn(f"{data.name!r} is thin for NGCF: {depth:.0f} events a row, where {RICH:.0f} are wanted; it "
-                          "may rank below popularity, and LightGCN is the safer choice", UserWarning, stacklevel=3)
+        if depth < RICH or is_thin(data.seen):
+            found = (f"{depth:.0f} events a row, where {RICH:.0f} are wanted" if depth < RICH else
+                     "its users or its items have few events, however many the others have")
+            warnings.warn(f"{data.name!r} is thin for NGCF: {found}; it may rank below popularity, and LightGCN is the "
+                          "safer choice", UserWarning, stacklevel=3)
         super()._fit(data)
 
 

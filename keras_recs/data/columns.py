@@ -396,16 +396,21 @@ def whole_numbers(where: Where, values: Any) -> np.ndarray:
 # --- times --------------------------------------------------------------------------------------------------
 
 
-def times(where: Where, values: Any, unit: str = "s") -> tuple[np.ndarray, np.ndarray | None]:
+def times(where: Where, values: Any, unit: str = "s", *,
+          refuse_dates: bool = False) -> tuple[np.ndarray, np.ndarray | None]:
     """(int64 seconds since 1970 UTC; int32 nanoseconds beyond the second, None where all are 0).
 
     Numbers are read in `unit` ("s", "ms", "us", "ns"). Dates and times of day of every kind carry their own unit:
     `datetime64`, pandas and Arrow timestamps, Python dates and datetimes, text in ISO form ("2020-01-31",
     "2020-01-31 18:30:00.25", "2020-01-31T18:30:00+01:00", "…Z"). Without a zone, they are read as UTC.
 
+    Args:
+        where, values, unit: the column.
+        refuse_dates: whether a column of numbers such as 20200131 is refused. As seconds, all of it would be in 1970.
+
     Raises:
         TypeError: another kind, or several, such as times with and without a zone.
-        ValueError: missing entries; NaN; times beyond the year 9999; text that is no ISO date.
+        ValueError: missing entries; NaN; times beyond the year 9999; text that is no ISO date; dates as numbers.
     """
     column = (values if isinstance(values, Raw) else raw(where, values)).plain()
     array, missing = column.values, column.missing
@@ -417,10 +422,24 @@ def times(where: Where, values: Any, unit: str = "s") -> tuple[np.ndarray, np.nd
         array = _time_objects(where, array, unit)
     if array.dtype.kind == "M":
         array, unit = _datetime64(where, array)
+    elif refuse_dates and unit == "s" and _are_dates(array):
+        raise ValueError(f"{where} has dates written as numbers, such as {int(array[0])} in {where.row(0)}, which as "
+                         "seconds since 1970 would all be of one year; pass datetimes, or ISO text such as 2020-01-31")
     if array.dtype.kind not in "iuf":
         shown = f", such as {_short(array[0])} in {where.row(0)}" if len(array) else ""
         raise TypeError(f"{where} must be seconds since 1970 or dates, got {array.dtype}{shown}")
     return _seconds(where, array, unit)
+
+
+def _are_dates(array: np.ndarray) -> bool:
+    """Whether all are numbers such as 20200131, a day between 1900 and 2100."""
+    if len(array) == 0 or array.dtype.kind not in "iuf":
+        return False
+    if not (float(array.min()) >= 19000101 and float(array.max()) <= 21001231):  # NaN is neither
+        return False
+    whole = array.astype(np.int64)
+    months, days = whole // 100 % 100, whole % 100
+    return bool(((whole == array) & (months >= 1) & (months <= 12) & (days >= 1) & (days <= 31)).all())
 
 
 def _seconds(where: Where, array: np.ndarray, unit: str) -> tuple[np.ndarray, np.ndarray | None]:

@@ -115,7 +115,7 @@ class Dataset:
             ratings = column(where.name, numbers(where, values, np.float32), length=n)
         if "timestamps" in given:
             where, values = given["timestamps"]
-            seconds, fractions = times(where, values, time_unit)
+            seconds, fractions = times(where, values, time_unit, refuse_dates=True)
             column(where.name, seconds, length=n)
         interactions = Interactions(index["users"], index["items"], ratings, seconds, labels or {}, contexts or {},
                                     fractions)

@@ -105,10 +105,12 @@ def _candidates(role: str, names: Sequence[Any]) -> list[Any]:
 
 
 def _alike(role: str, names: Sequence[Any], closeness: float = 0.8) -> Any:
-    """A column whose name has the role among its words, or is a slip of the pen away from it."""
+    """A column whose name has the role, or what it is called elsewhere, among its words, or is a slip of the pen away
+    from it: "review_score", "InvoiceDate", "watched_at", "raitng"."""
+    meaning = {role, *ALIASES[role][0], *ALIASES[role][1], *(["at"] if role == "timestamp" else [])}
     for name in names:
         words = [word.casefold() for word in re.findall(r"[A-Z]*[a-z]+|[A-Z]+", str(name))]
-        if role in words or f"{role}s" in words or difflib.SequenceMatcher(
+        if meaning.intersection(words) or difflib.SequenceMatcher(
                 None, normal(name), role).ratio() >= closeness:
             return name
     return None

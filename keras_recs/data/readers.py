@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numbers as numbers_of_python
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -174,7 +175,8 @@ def _columns_of_file(file: DelimitedFile, asked: Mapping[str, str | None], used:
 
 
 def _like_data(field: str) -> bool:
-    return bool(field) and field[0].isdigit()
+    """Whether this is no name of a column: a number, or several with something between them."""
+    return re.fullmatch(r"[\d\s.:;|,-]*\d[\d\s.:;|,-]*", field) is not None
 
 
 def _refuse_header(file: DelimitedFile, read: Mapping[int, Any], places: Sequence[int]) -> None:

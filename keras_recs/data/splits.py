@@ -31,6 +31,14 @@ class Split:
     train: Dataset
     test: Dataset
 
+    def __post_init__(self) -> None:
+        for what in ("user_ids", "item_ids"):
+            ours, theirs = getattr(self.train, what), getattr(self.test, what)
+            if ours is not theirs and ours != theirs:  # or an index would be one user here and another there
+                raise ValueError(f"train and test have different {what}: a Split needs two parts of one data set. Make "
+                                 "one of all events, and take its parts with "
+                                 "data.with_interactions(data.interactions.take(rows))")
+
     def __iter__(self) -> Iterator[Dataset]:
         return iter((self.train, self.test))
 
@@ -41,6 +49,9 @@ def split(data: Dataset, protocol: str = "P1", *, validation: bool = False) -> S
     With `validation=True` the same rule is applied once more inside the training part, so that choosing
     hyperparameters never looks at the test.
     """
+    if not isinstance(data, Dataset):
+        raise TypeError(f"data must be a Dataset, got {type(data).__name__}; "
+                        "Dataset.from_arrays, from_frame, from_matrix, read_csv and read_parquet make one")
     one_of("protocol", protocol, PROTOCOLS)
     if protocol == "P3":
         return split_random(data, validation=validation)

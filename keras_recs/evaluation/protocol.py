@@ -110,6 +110,9 @@ def evaluate(recommender: Recommender, split: Split, *, k: int = 10) -> Evaluati
             are on both sides; a list with a seen item or with one twice; predictions that are not finite.
     """
     require_split(split)
+    if isinstance(recommender, type):
+        raise TypeError(f"recommender must be fitted, got the class {recommender.__name__} itself: "
+                        f"{recommender.__name__}().fit(parts.train)")
     test = split.test
     _refuse_leaks(recommender, split)
     if split.protocol == "P3":

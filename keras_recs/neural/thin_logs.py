@@ -6,6 +6,8 @@ import numpy as np
 from scipy import sparse
 
 RICH = 50.0  # events a row from which a log is not thin; a judgement: cinema has 58, the thin planted logs 9 to 32
+STEPS = 500  # of training at least on a thin log: a small one has few in an epoch
+LEAST = 20.0  # events that users need on average, and items, whatever the others have
 
 
 def events_per_row(seen: sparse.csr_array) -> float:
@@ -19,9 +21,23 @@ def events_per_row(seen: sparse.csr_array) -> float:
     return float(seen.nnz / (users * items) ** 0.5) if seen.nnz else 0.0
 
 
+def thinner_side(seen: sparse.csr_array) -> float:
+    """Events of a user or of an item on average, whichever is less; over those who have any.
+
+    >>> thinner_side(sparse.csr_array([[1, 1, 1, 0], [1, 1, 1, 0], [0, 0, 0, 0]]))  # 3 a user and 2 an item
+    2.0
+    """
+    users = np.count_nonzero(np.diff(seen.indptr))
+    items = len(np.unique(seen.indices))
+    return seen.nnz / max(users, items, 1)
+
+
 def is_thin(seen: sparse.csr_array) -> bool:
-    """Whether a row has fewer than 50 events on average (`events_per_row`)."""
-    return 0 < events_per_row(seen) < RICH
+    """Whether a row has fewer than 50 events on average (`events_per_row`), or a user or an item fewer than 20.
+
+    Many users of few items have thin rows, too, though the items have hundreds (`thinner_side`).
+    """
+    return 0 < events_per_row(seen) < RICH or 0 < thinner_side(seen) < LEAST
 
 
 def embedding_penalty(seen: sparse.csr_array, rich: float, examples: int = 1) -> float:
@@ -34,6 +50,16 @@ def embedding_penalty(seen: sparse.csr_array, rich: float, examples: int = 1) ->
     however little a row has to learn from.
     """
     return 1 / (seen.nnz * examples) if is_thin(seen) else rich
+
+
+def enough_epochs(seen: sparse.csr_array, usual: int, steps: int) -> int:
+    """How many epochs of so many `steps` each: `usual` or, on a thin log, for 500 steps at least, four times `usual` at
+    most.
+
+    >>> enough_epochs(sparse.csr_array(np.eye(9)), usual=10, steps=20)
+    25
+    """
+    return min(max(usual, -(-STEPS // steps)), 4 * usual) if is_thin(seen) else usual
 
 
 def for_cold(vectors: np.ndarray, seen: sparse.csr_array) -> np.ndarray:
