@@ -120,9 +120,9 @@ class NeuMF(KerasRecommender):
 
     def _fit(self, data: Dataset) -> None:
         super()._fit(data)
-        for name in ("user_gmf", "user_mlp"):
-            table = self.model_.get_layer(name).embeddings
-            table.assign(for_cold(np.asarray(table), data.seen))
+        for layer in self.model_.layers:
+            if isinstance(layer, layers.Embedding) and layer.name.startswith("user"):
+                layer.embeddings.assign(for_cold(np.asarray(layer.embeddings), data.seen))
 
     def _penalty(self) -> float:
         """Of the embeddings: as `fit` has chosen it, or, where `build` is called on its own, the usual one."""
