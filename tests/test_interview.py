@@ -30,9 +30,10 @@ from keras_recs.interview.ask import choose, when
 from keras_recs.interview.cards import to_html
 from keras_recs.interview.cells import KINDS, cell
 from keras_recs.interview.measure import LIMITS, figures, names, spoken
-from keras_recs.interview.memory import FILE, Memory, find_folder, keys
+from keras_recs.interview.memory import FILE, Memory, keys
 from keras_recs.interview.texts import facts, parse
 from keras_recs.interview.words import WORDS
+from keras_recs.practice.notes import find_folder
 from keras_recs.prose import render
 from keras_recs.questions import QUESTIONS, Question, question
 

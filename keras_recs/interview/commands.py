@@ -31,8 +31,9 @@ def ask(number: Question | None, language: str, every: bool, once: bool, folder:
     Question NUMBER, or the one that is due: answer aloud, compare, grade. What went badly comes back sooner.
     """
     from keras_recs.interview.ask import Ended, Session, choose
-    from keras_recs.interview.memory import FILE, Memory, find_folder
+    from keras_recs.interview.memory import FILE, Memory
     from keras_recs.interview.words import WORDS
+    from keras_recs.practice.notes import find_folder
 
     if as_json and not every:
         raise click.UsageError("--json needs --all: an interview cannot be held in JSON")

@@ -62,25 +62,6 @@ def keys(q: Question) -> list[str]:
     return [q.stem[:3], *(f"{q.stem[:3]}-{hashlib.sha256(words.encode()).hexdigest()[:8]}" for words in follow_ups)]
 
 
-def find_folder(start: Path | None = None) -> Path:
-    """The practice folder at `start` (the working directory), in it or above it; where there is none, `start/practice`.
-
-    It is called practice and holds exercises, progress or grades.
-    """
-    start = (start or Path.cwd()).resolve()
-    found = (folder for above in (start, *start.parents) for folder in (above / "practice", above)
-             if folder.name == "practice" and _is_practice(folder))
-    return next(found, start / "practice")
-
-
-def _is_practice(folder: Path) -> bool:
-    try:
-        return (folder / FILE).is_file() or (folder / "progress.json").is_file() or any(
-            folder.glob("q[0-9][0-9]_*.py"))
-    except OSError:
-        return False
-
-
 class Memory:
     """The grades in one file. `aside` is where a file went that could not be read, else None.
 

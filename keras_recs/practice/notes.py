@@ -20,7 +20,7 @@ EMPTY: dict[str, Any] = {"holds": 0, "of": 0, "best": 0, "attempts": 0, "date": 
 def find_folder(start: Path | None = None) -> Path:
     """The practice folder of whoever stands at `start`, by default in the working directory.
 
-    It is that folder, or lies in it or in one above it, and is known by exercises or a progress file. Where there is
+    It is that folder, or lies in it or in one above it, and is known by exercises, progress or grades. Where there is
     none yet: `practice` in `start`.
     """
     start = (start or Path.cwd()).resolve()
@@ -32,8 +32,10 @@ def find_folder(start: Path | None = None) -> Path:
 
 
 def _is_practice(folder: Path) -> bool:
+    kept = (FILE, "ask.json")  # the second is what `keras-recs ask` keeps
     try:
-        return folder.name == FOLDER.name and ((folder / FILE).is_file() or any(folder.glob("q[0-9][0-9]_*.py")))
+        return folder.name == FOLDER.name and (any((folder / name).is_file() for name in kept)
+                                               or any(folder.glob("q[0-9][0-9]_*.py")))
     except OSError:
         return False
 
