@@ -185,7 +185,8 @@ class ImplicitALS(FactorRecommender):
     Args:
         n_factors: length of the vectors.
         reg: λ, in units of J: a row whose events weigh less is mostly penalty. None for 10, and more where α is above 1
-            (`penalty_for`).
+            (`penalty_for`). Choose it on a validation slice: how much suits follows from how much structure there is,
+            which no count of events shows. Twice as much was better on planted logs, and much worse on cinema.
         alpha: α, how much more an observed pair counts than another; 0 weighs all pairs alike. None for as much as
             the log is sparse: with α fixed, what was observed has the less say in J, the less there is of it. It is
             1 on a log that has 5 % of all pairs or more, as MovieLens-100K has, and grows so that α times what was
