@@ -29,6 +29,7 @@ bench: $(VENV)/installed-test   ## our answers beside other libraries, accuracy 
 	$(BIN)/python benchmarks/peers.py --readme
 
 lint: $(VENV)/installed-test   ## ruff and mypy
+	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 

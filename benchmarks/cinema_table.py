@@ -1,12 +1,14 @@
-"""How strong the planted effects of `cinema` are: `python benchmarks/cinema_table.py [--deep]` prints the table.
+"""How strong the planted effects of `cinema` are: `python benchmarks/cinema_table.py [--deep]`
+prints the table.
 
 Figures are NDCG@10 with 95 % intervals over users. Columns:
     P1           all users and films by protocol P1
     warm         the same without cold users and films
-    cold users   60 users who have no event in training, only a profile text; all warm films are candidates
-    cold films   24 films without an event in training; they alone are candidates, for warm users
-The oracle knows the planted truth, and is the ceiling. scikit-learn is needed; --deep adds question 8 (a minute).
-"""
+    cold users   60 users who have no event in training, only a profile text; all warm films are
+    candidates cold films   24 films without an event in training; they alone are candidates, for
+    warm users
+The oracle knows the planted truth, and is the ceiling. scikit-learn is needed; --deep adds question
+8 (a minute)."""
 
 from __future__ import annotations
 
@@ -26,10 +28,11 @@ METRIC = "ndcg@10"
 
 
 class TfidfRecommender(Recommender):
-    """Content only: a ridge regression per user from TF-IDF features of the films to the films of the history.
+    """Content only: a ridge regression per user from TF-IDF features of the films to the films of
+    the history.
 
-    With K the inner products of the films' features, the scores of all users are X K (K + reg I)⁻¹. A user without
-    a history is matched with the films by the words of the profile text.
+    With K the inner products of the films' features, the scores of all users are X K (K + reg I)⁻¹.
+    A user without a history is matched with the films by the words of the profile text.
 
     Args:
         reg: price of large weights.
@@ -44,11 +47,25 @@ class TfidfRecommender(Recommender):
         films, people = data.item_features, data.user_features
         assert films is not None and people is not None and films.texts is not None
         assert films.titles is not None and films.genres is not None and people.texts is not None
-        documents = [" ".join([title, text, *(tag("genre", genre) for genre in [*genres, *genres]), tag("by", director),
-                               *(tag("with", actor) for actor in actors)])
-                     for title, text, genres, director, actors in zip(
-                         films.titles, films.texts, films.genres, films.extra["director"], films.extra["actors"],
-                         strict=True)]
+        documents = [
+            " ".join(
+                [
+                    title,
+                    text,
+                    *(tag("genre", genre) for genre in [*genres, *genres]),
+                    tag("by", director),
+                    *(tag("with", actor) for actor in actors),
+                ]
+            )
+            for title, text, genres, director, actors in zip(
+                films.titles,
+                films.texts,
+                films.genres,
+                films.extra["director"],
+                films.extra["actors"],
+                strict=True,
+            )
+        ]
         words = TfidfVectorizer(stop_words="english", sublinear_tf=True)
         features = words.fit_transform(documents)
         kernel = (features @ features.T).toarray()
@@ -76,9 +93,13 @@ def fitted(factory: Callable[[], Recommender]) -> Callable[[Dataset], np.ndarray
 
 def rows(deep: bool) -> dict[str, Callable[[Dataset], np.ndarray]]:
     """Name -> what makes a matrix of scores from the training data."""
-    table = {"random": fitted(RandomRecommender), "popularity": fitted(PopularityRecommender),
-             "content (TF-IDF)": fitted(TfidfRecommender), "item CF": fitted(ItemCF),
-             "EASE": fitted(lambda: EASE(reg=100.0))}
+    table = {
+        "random": fitted(RandomRecommender),
+        "popularity": fitted(PopularityRecommender),
+        "content (TF-IDF)": fitted(TfidfRecommender),
+        "item CF": fitted(ItemCF),
+        "EASE": fitted(lambda: EASE(reg=100.0)),
+    }
     if deep:
         from keras_recs.answers.q08_deep_learning import NeuMF
 
@@ -94,9 +115,12 @@ def measure(deep: bool = False) -> dict[str, dict[str, tuple[float, float, float
     for name, score in rows(deep).items():
         everything, warm = score(whole.train), score(cold.warm.train)
         with_old, with_new = np.where(new, -np.inf, warm), np.where(new, warm, -np.inf)
-        out[name] = {"P1": _figure(everything, whole), "warm": _figure(with_old, cold.warm),
-                     "cold users": _figure(with_old, cold.cold_users),
-                     "cold films": _figure(with_new, cold.cold_items)}
+        out[name] = {
+            "P1": _figure(everything, whole),
+            "warm": _figure(with_old, cold.warm),
+            "cold users": _figure(with_old, cold.cold_users),
+            "cold films": _figure(with_new, cold.cold_items),
+        }
     return out
 
 
@@ -106,18 +130,27 @@ def _figure(scores: np.ndarray, parts: Split) -> tuple[float, float, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--deep", action="store_true", help="with the answer to question 8")
     table = measure(parser.parse_args().deep)
     columns = list(next(iter(table.values())))
     print(f"{'':<20}" + "".join(f"{column:<24}" for column in columns))
     for name, figures in table.items():
-        print(f"{name:<20}" + "".join(f"{value:.3f} ({low:.3f}–{high:.3f})   ".ljust(24)
-                                      for value, low, high in figures.values()))
+        print(
+            f"{name:<20}"
+            + "".join(
+                f"{value:.3f} ({low:.3f}–{high:.3f})   ".ljust(24)
+                for value, low, high in figures.values()
+            )
+        )
     warm = {name: figures["warm"][0] for name, figures in table.items()}
     best = max(value for name, value in warm.items() if name != "oracle")
-    print(f"\nwarm: EASE / popularity {warm['EASE'] / warm['popularity']:.2f}, item CF / popularity "
-          f"{warm['item CF'] / warm['popularity']:.2f}, oracle / best {warm['oracle'] / best:.2f}")
+    print(
+        f"\nwarm: EASE / popularity {warm['EASE'] / warm['popularity']:.2f}, item CF / popularity "
+        f"{warm['item CF'] / warm['popularity']:.2f}, oracle / best {warm['oracle'] / best:.2f}"
+    )
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
     python benchmarks/floors.py                                    # all logs, all answers
     python benchmarks/floors.py --logs sparse dense --answers BPR NeuMF
 
-Two real logs (cinema is simulated, but not by `keras_recs.testing`), two planted ones that the rules behind the
-defaults were looked at on, and more that they were not.
+Two real logs (cinema is simulated, but not by `keras_recs.testing`), two planted ones that the
+rules behind the defaults were looked at on, and more that they were not.
 """
 
 from __future__ import annotations
@@ -48,12 +48,18 @@ CONTENT = ("ContentEmbedding", "LLMInterestModel")  # texts are all that they re
 
 def learned() -> dict[str, Callable[[], Recommender]]:
     """Every answer that ranks and learns from who met what, with its defaults."""
-    return {answer.name: lambda q=q, a=answer: q.make(a) for q in QUESTIONS for answer in q.answers
-            if q.protocol != "P3" and answer.class_name not in CONTENT}
+    return {
+        answer.name: lambda q=q, a=answer: q.make(a)
+        for q in QUESTIONS
+        for answer in q.answers
+        if q.protocol != "P3" and answer.class_name not in CONTENT
+    }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--logs", nargs="*", default=list(LOGS), choices=list(LOGS), metavar="LOG")
     parser.add_argument("--answers", nargs="*", default=list(learned()), metavar="ANSWER")
     parser.add_argument("--json", type=Path, help="write the figures here as well")
@@ -70,30 +76,54 @@ def measure(name: str, answers: list[str]) -> dict[str, dict[str, float]]:
     log = LOGS[name]()
     data = log.data if isinstance(log, PlantedLog) else log
     parts = split(data, "P1")
-    print(f"\n{name}: {data.n_users:,} users, {data.n_items:,} items, {len(data) / data.n_users:.0f} events a user")
+    print(
+        f"\n{name}: {data.n_users:,} users, {data.n_items:,} items, {len(data) / data.n_users:.0f} events a user"
+    )
     print(f"  {'':44s} ndcg@10   minus popularity, 95 % interval   minus recent popularity    fit")
-    popularity, recent = (evaluate(floor().fit(parts.train), parts)
-                          for floor in (PopularityRecommender, RecentPopularityRecommender))
+    popularity, recent = (
+        evaluate(floor().fit(parts.train), parts)
+        for floor in (PopularityRecommender, RecentPopularityRecommender)
+    )
     figures = {}
 
     def row(label: str, result: Evaluation, seconds: float) -> None:
         over, over_recent = (compare(result, floor, "ndcg@10") for floor in (popularity, recent))
-        mark = "" if over.low > 0 else "  below the floor" if over.high < 0 else "  no clear difference"
-        print(f"  {label:44s} {result.metrics['ndcg@10']:.4f}    {over.difference:+.4f}  [{over.low:+.4f}, "
-              f"{over.high:+.4f}]    [{over_recent.low:+.4f}, {over_recent.high:+.4f}] {seconds:7.1f} s{mark}",
-              flush=True)
-        figures[label] = {"ndcg@10": result.metrics["ndcg@10"], "low": over.low, "high": over.high,
-                          "recent_low": over_recent.low, "recent_high": over_recent.high, "seconds": seconds}
+        mark = (
+            ""
+            if over.low > 0
+            else "  below the floor"
+            if over.high < 0
+            else "  no clear difference"
+        )
+        print(
+            f"  {label:44s} {result.metrics['ndcg@10']:.4f}    {over.difference:+.4f}  [{over.low:+.4f}, "
+            f"{over.high:+.4f}]    [{over_recent.low:+.4f}, {over_recent.high:+.4f}] {seconds:7.1f} s{mark}",
+            flush=True,
+        )
+        figures[label] = {
+            "ndcg@10": result.metrics["ndcg@10"],
+            "low": over.low,
+            "high": over.high,
+            "recent_low": over_recent.low,
+            "recent_high": over_recent.high,
+            "seconds": seconds,
+        }
 
     if isinstance(log, PlantedLog):
         row("the oracle", evaluate_scores(log.oracle(), parts), 0.0)
-    makers = {"random": RandomRecommender, "popularity": PopularityRecommender,
-              "recent popularity": RecentPopularityRecommender, "item-KNN": ItemKNNRecommender}
+    makers = {
+        "random": RandomRecommender,
+        "popularity": PopularityRecommender,
+        "recent popularity": RecentPopularityRecommender,
+        "item-KNN": ItemKNNRecommender,
+    }
     makers |= {answer: learned()[answer] for answer in answers}
     for label, make in makers.items():
         start = time.perf_counter()
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # data too thin: said by the answer, measured here
+            warnings.simplefilter(
+                "ignore", UserWarning
+            )  # data too thin: said by the answer, measured here
             model = make().fit(parts.train)
         row(label, evaluate(model, parts), time.perf_counter() - start)
     return figures

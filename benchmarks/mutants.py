@@ -1,12 +1,14 @@
-"""Mutation testing: changes an answer in every small way that cosmic-ray knows, and counts what its tests miss.
+"""Mutation testing: changes an answer in every small way that cosmic-ray knows, and counts what its
+tests miss.
 
     python benchmarks/mutants.py 5                  (or: make mutants Q=5)
     python benchmarks/mutants.py 8 --workers 1      one mutant at a time
 
-Works on copies of the answer, which the question's tests grade through `--answer`; the working tree stays as it is.
-Annotations and docstrings are taken out first, because changing them changes nothing. Defaults of constructors are
-left alone: they are choices, which the figures on MovieLens pin, and those tests are not run here. The libraries are
-imported once; each mutant is graded in a fork of that process.
+Works on copies of the answer, which the question's tests grade through `--answer`; the working tree
+stays as it is. Annotations and docstrings are taken out first, because changing them changes
+nothing. Defaults of constructors are left alone: they are choices, which the figures on MovieLens
+pin, and those tests are not run here. The libraries are imported once; each mutant is graded in a
+fork of that process.
 """
 
 from __future__ import annotations
@@ -37,7 +39,8 @@ SECONDS = 120  # a mutant that runs longer is in an endless loop, which counts a
 
 
 class WithoutAnnotations(ast.NodeTransformer):
-    """Takes annotations and docstrings off functions; those of dataclass fields mean something and stay."""
+    """Takes annotations and docstrings off functions; those of dataclass fields mean something and
+    stay."""
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
         node.returns = None
@@ -49,14 +52,22 @@ class WithoutAnnotations(ast.NodeTransformer):
 def mutants(source: str) -> Iterator[tuple[str, int, str]]:
     """Every mutant of `source`: (operator, line, changed source). Equal ones come once."""
     seen = {source}
-    defaults = {line for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef)
-                and node.name == "__init__" for line in range(node.lineno, node.body[0].lineno)}
+    defaults = {
+        line
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.FunctionDef) and node.name == "__init__"
+        for line in range(node.lineno, node.body[0].lineno)
+    }
     for name in operator_names():
         operator_class = get_operator(name)
         if operator_class.arguments():
             continue  # those need to be told what to put in
         operator = operator_class()
-        places = [start for node in ast_nodes(get_ast(source)) for start, _ in operator.mutation_positions(node)]
+        places = [
+            start
+            for node in ast_nodes(get_ast(source))
+            for start, _ in operator.mutation_positions(node)
+        ]
         for occurrence, (line, _) in enumerate(places):
             changed = mutate_code(source, operator, occurrence)
             if line not in defaults and changed is not None and changed not in seen:
@@ -75,19 +86,38 @@ def grade(q: Question, file: Path) -> int:
         os.dup2(nothing.fileno(), 2)
         code: int = 3
         with contextlib.suppress(BaseException):
-            code = int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-o", "timeout=0",
-                                    str(ROOT / "tests" / f"test_{q.stem}.py"), "--answer", str(file),
-                                    "-m", "not data"]))
+            code = int(
+                pytest.main(
+                    [
+                        "-x",
+                        "-q",
+                        "-p",
+                        "no:cacheprovider",
+                        "-o",
+                        "timeout=0",
+                        str(ROOT / "tests" / f"test_{q.stem}.py"),
+                        "--answer",
+                        str(file),
+                        "-m",
+                        "not data",
+                    ]
+                )
+            )
         os._exit(code)
 
 
 def describe(mutant: tuple[str, int, str], lines: list[str]) -> str:
     operator, number, changed = mutant
-    after = next((new for new, old in zip(changed.splitlines(), lines, strict=False) if new != old), "(line gone)")
+    after = next(
+        (new for new, old in zip(changed.splitlines(), lines, strict=False) if new != old),
+        "(line gone)",
+    )
     return f"line {number}, {operator}\n  - {lines[number - 1].strip()}\n  + {after.strip()}"
 
 
-def survivors(q: Question, found: list[tuple[str, int, str]], lines: list[str], workers: int) -> list[int]:
+def survivors(
+    q: Question, found: list[tuple[str, int, str]], lines: list[str], workers: int
+) -> list[int]:
     """Positions in `found` of the mutants that all tests let through; prints each."""
     running: dict[int, tuple[int, float]] = {}
     survived, waiting = [], list(range(len(found)))[::-1]
@@ -116,7 +146,9 @@ def survivors(q: Question, found: list[tuple[str, int, str]], lines: list[str], 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("question", type=int)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     asked = parser.parse_args()
@@ -126,7 +158,12 @@ def main() -> None:
     q.load(q.answers[0])  # the libraries, once for all forks; nothing is computed before them
     importlib.import_module("scipy.spatial")
 
-    source = ast.unparse(ast.fix_missing_locations(WithoutAnnotations().visit(ast.parse(answer_source(q))))) + "\n"
+    source = (
+        ast.unparse(
+            ast.fix_missing_locations(WithoutAnnotations().visit(ast.parse(answer_source(q))))
+        )
+        + "\n"
+    )
     whole = FOLDER / f"{q.stem}_whole.py"
     whole.write_text(source, encoding="utf8")
     if os.waitpid(grade(q, whole), 0)[1]:
@@ -134,7 +171,9 @@ def main() -> None:
     found = list(mutants(source))
     survived = survivors(q, found, source.splitlines(), asked.workers)
     noticed = len(found) - len(survived)
-    print(f"question {q.number}: {noticed} of {len(found)} mutants noticed ({noticed / max(1, len(found)):.1%})")
+    print(
+        f"question {q.number}: {noticed} of {len(found)} mutants noticed ({noticed / max(1, len(found)):.1%})"
+    )
 
 
 if __name__ == "__main__":

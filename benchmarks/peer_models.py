@@ -1,9 +1,10 @@
-"""Runs inside a library's own environment: fits its models on a split, and keeps their scores and times.
+"""Runs inside a library's own environment: fits its models on a split, and keeps their scores and
+times.
 
     python peer_models.py LIBRARY PROTOCOL SPLIT.npz OUT.npz REPEATS NUMBER
 
-Fits the library's model with this number, so that each model has a process, and a peak of memory, of its own; ends
-with 3 when there is none. Nothing of keras_recs is imported here.
+Fits the library's model with this number, so that each model has a process, and a peak of memory,
+of its own; ends with 3 when there is none. Nothing of keras_recs is imported here.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "2")
 import numpy as np
 from peak import peak_mib
 
-Model = tuple[str, Callable[[], Any], Callable[[Any], np.ndarray]]  # name, fit, scores or predictions
+Model = tuple[
+    str, Callable[[], Any], Callable[[Any], np.ndarray]
+]  # name, fit, scores or predictions
 
 
 def implicit_models(protocol: str, split: Any) -> Iterator[Model]:
@@ -32,8 +35,13 @@ def implicit_models(protocol: str, split: Any) -> Iterator[Model]:
     from scipy import sparse
 
     shape = int(split["n_users"]), int(split["n_items"])
-    matrix = sparse.csr_matrix((np.ones(len(split["train_users"]), np.float32),
-                                (split["train_users"], split["train_items"])), shape)
+    matrix = sparse.csr_matrix(
+        (
+            np.ones(len(split["train_users"]), np.float32),
+            (split["train_users"], split["train_items"]),
+        ),
+        shape,
+    )
 
     def cosine() -> Any:
         model = CosineRecommender(K=200, num_threads=2)
@@ -41,22 +49,38 @@ def implicit_models(protocol: str, split: Any) -> Iterator[Model]:
         return model
 
     def als() -> Any:
-        model = AlternatingLeastSquares(factors=128, regularization=10.0, alpha=1.0, iterations=15, random_state=0,
-                                        num_threads=2)
+        model = AlternatingLeastSquares(
+            factors=128,
+            regularization=10.0,
+            alpha=1.0,
+            iterations=15,
+            random_state=0,
+            num_threads=2,
+        )
         model.fit(matrix, show_progress=False)
         return model
 
     def bpr() -> Any:
-        model = BayesianPersonalizedRanking(factors=64, learning_rate=0.01, regularization=0.01, iterations=100,
-                                            random_state=0, num_threads=2)
+        model = BayesianPersonalizedRanking(
+            factors=64,
+            learning_rate=0.01,
+            regularization=0.01,
+            iterations=100,
+            random_state=0,
+            num_threads=2,
+        )
         model.fit(matrix, show_progress=False)
         return model
 
     def listed(model: Any) -> np.ndarray:
         """Scores of the library's own top 20; the rest is out of the list."""
-        items, scores = model.recommend(np.arange(shape[0]), matrix, N=20, filter_already_liked_items=True)
+        items, scores = model.recommend(
+            np.arange(shape[0]), matrix, N=20, filter_already_liked_items=True
+        )
         table = np.full(shape, -np.inf, np.float32)
-        np.put_along_axis(table, np.maximum(items, 0), np.where(items >= 0, scores, -np.inf), axis=1)
+        np.put_along_axis(
+            table, np.maximum(items, 0), np.where(items >= 0, scores, -np.inf), axis=1
+        )
         return table
 
     if protocol == "P1":
@@ -71,17 +95,25 @@ def lenskit_models(protocol: str, split: Any) -> Iterator[Model]:
     from lenskit.data import ItemList, RecQuery, from_interactions_df
     from lenskit.knn import EASEScorer, ItemKNNScorer, UserKNNScorer
 
-    frame = pd.DataFrame({"user_id": split["train_users"], "item_id": split["train_items"],
-                          "rating": split["train_ratings"]})
+    frame = pd.DataFrame(
+        {
+            "user_id": split["train_users"],
+            "item_id": split["train_items"],
+            "rating": split["train_ratings"],
+        }
+    )
     data = from_interactions_df(frame)
     n_users, n_items = int(split["n_users"]), int(split["n_items"])
-    history = {user: ItemList(item_ids=rows["item_id"].to_numpy(), rating=rows["rating"].to_numpy())
-               for user, rows in frame.groupby("user_id")}
+    history = {
+        user: ItemList(item_ids=rows["item_id"].to_numpy(), rating=rows["rating"].to_numpy())
+        for user, rows in frame.groupby("user_id")
+    }
 
     def train(scorer: Any) -> Callable[[], Any]:
         def run() -> Any:
             scorer.train(data)
             return scorer
+
         return run
 
     def scores(scorer: Any, user: int, items: np.ndarray) -> np.ndarray:
@@ -109,7 +141,11 @@ def lenskit_models(protocol: str, split: Any) -> Iterator[Model]:
     else:
         yield "user KNN", train(UserKNNScorer(max_nbrs=40, feedback="explicit")), pairs
         yield "item KNN", train(ItemKNNScorer(max_nbrs=20, feedback="explicit")), pairs
-        yield "biased MF (ALS)", train(BiasedMFScorer(embedding_size=64, regularization=0.1, epochs=15)), pairs
+        yield (
+            "biased MF (ALS)",
+            train(BiasedMFScorer(embedding_size=64, regularization=0.1, epochs=15)),
+            pairs,
+        )
 
 
 def surprise_models(protocol: str, split: Any) -> Iterator[Model]:
@@ -123,15 +159,23 @@ def surprise_models(protocol: str, split: Any) -> Iterator[Model]:
     trainset = surprise.Dataset.load_from_df(frame, reader).build_full_trainset()
 
     def svd() -> Any:
-        return surprise.SVD(n_factors=100, n_epochs=50, lr_all=0.005, reg_all=0.08, random_state=0).fit(trainset)
+        return surprise.SVD(
+            n_factors=100, n_epochs=50, lr_all=0.005, reg_all=0.08, random_state=0
+        ).fit(trainset)
 
     def knn() -> Any:
         similarity = {"name": "pearson_baseline", "user_based": False}
         return surprise.KNNBaseline(k=40, sim_options=similarity, verbose=False).fit(trainset)
 
     def pairs(model: Any) -> np.ndarray:
-        return np.array([model.predict(u, i).est for u, i in
-                         zip(split["test_users"].tolist(), split["test_items"].tolist(), strict=True)])
+        return np.array(
+            [
+                model.predict(u, i).est
+                for u, i in zip(
+                    split["test_users"].tolist(), split["test_items"].tolist(), strict=True
+                )
+            ]
+        )
 
     yield "SVD, 100 factors", svd, pairs
     yield "item KNN over baselines", knn, pairs
@@ -148,7 +192,9 @@ def cornac_models(protocol: str, split: Any) -> Iterator[Model]:
     data = Dataset.from_uir(list(zip(users, items, [1.0] * len(users), strict=True)))
 
     def bpr() -> Any:
-        return BPR(k=64, max_iter=300, learning_rate=0.01, lambda_reg=0.001, num_threads=2, seed=0).fit(data)
+        return BPR(
+            k=64, max_iter=300, learning_rate=0.01, lambda_reg=0.001, num_threads=2, seed=0
+        ).fit(data)
 
     def scores(model: Any) -> np.ndarray:
         table = np.full((n_users, n_items), -np.inf, np.float32)
@@ -176,21 +222,41 @@ def recbole_models(protocol: str, split: Any) -> Iterator[Model]:
     folder.mkdir()
     for part in ("train", "valid", "test"):
         source = "train" if part == "train" else "test"
-        rows = [f"{u}\t{i}" for u, i in zip(split[f"{source}_users"], split[f"{source}_items"], strict=True)]
-        (folder / f"split.{part}.inter").write_text("\n".join(["user_id:token\titem_id:token", *rows]) + "\n")
+        rows = [
+            f"{u}\t{i}"
+            for u, i in zip(split[f"{source}_users"], split[f"{source}_items"], strict=True)
+        ]
+        (folder / f"split.{part}.inter").write_text(
+            "\n".join(["user_id:token\titem_id:token", *rows]) + "\n"
+        )
 
     def train(name: str, **settings: Any) -> Callable[[], Any]:
         def run() -> Any:
-            config = Config(model=name, dataset="split", config_dict={
-                "data_path": str(folder.parent), "benchmark_filename": ["train", "valid", "test"], "eval_step": 0,
-                "load_col": {"inter": ["user_id", "item_id"]}, "show_progress": False, "use_gpu": False, "seed": 0,
-                "state": "ERROR", "checkpoint_dir": str(folder), **settings})
+            config = Config(
+                model=name,
+                dataset="split",
+                config_dict={
+                    "data_path": str(folder.parent),
+                    "benchmark_filename": ["train", "valid", "test"],
+                    "eval_step": 0,
+                    "load_col": {"inter": ["user_id", "item_id"]},
+                    "show_progress": False,
+                    "use_gpu": False,
+                    "seed": 0,
+                    "state": "ERROR",
+                    "checkpoint_dir": str(folder),
+                    **settings,
+                },
+            )
             init_seed(0, True)
             dataset = create_dataset(config)
             train_data, _, _ = data_preparation(config, dataset)
             model = get_model(name)(config, train_data._dataset)
-            get_trainer(config["MODEL_TYPE"], name)(config, model).fit(train_data, saved=False, verbose=False)
+            get_trainer(config["MODEL_TYPE"], name)(config, model).fit(
+                train_data, saved=False, verbose=False
+            )
             return model, dataset
+
         return run
 
     def scores(found: Any) -> np.ndarray:
@@ -199,21 +265,46 @@ def recbole_models(protocol: str, split: Any) -> Iterator[Model]:
         users = dataset.field2id_token["user_id"][1:].astype(int)
         items = dataset.field2id_token["item_id"][1:].astype(int)
         with torch.no_grad():
-            rows = model.full_sort_predict({"user_id": torch.arange(1, len(users) + 1)}).view(len(users), -1).numpy()
+            rows = (
+                model.full_sort_predict({"user_id": torch.arange(1, len(users) + 1)})
+                .view(len(users), -1)
+                .numpy()
+            )
         table[np.ix_(users, items)] = rows[:, 1:]
         return table
 
-    yield "BPR, 64 factors", train("BPR", embedding_size=64, learning_rate=0.002, epochs=115,
-                                   train_batch_size=2048), scores
-    yield "LightGCN, 2 layers", train("LightGCN", embedding_size=64, n_layers=2, learning_rate=0.005, reg_weight=1e-4,
-                                      epochs=75, train_batch_size=2048), scores
+    yield (
+        "BPR, 64 factors",
+        train("BPR", embedding_size=64, learning_rate=0.002, epochs=115, train_batch_size=2048),
+        scores,
+    )
+    yield (
+        "LightGCN, 2 layers",
+        train(
+            "LightGCN",
+            embedding_size=64,
+            n_layers=2,
+            learning_rate=0.005,
+            reg_weight=1e-4,
+            epochs=75,
+            train_batch_size=2048,
+        ),
+        scores,
+    )
 
 
-MODELS = {"implicit": implicit_models, "lenskit": lenskit_models, "surprise": surprise_models,
-          "cornac": cornac_models, "recbole": recbole_models}
+MODELS = {
+    "implicit": implicit_models,
+    "lenskit": lenskit_models,
+    "surprise": surprise_models,
+    "cornac": cornac_models,
+    "recbole": recbole_models,
+}
 
 
-def main(library: str, protocol: str, split_file: str, out_file: str, repeats: int, number: int) -> None:
+def main(
+    library: str, protocol: str, split_file: str, out_file: str, repeats: int, number: int
+) -> None:
     found = next(islice(MODELS[library](protocol, np.load(split_file)), number, None), None)
     if found is None:
         raise SystemExit(3)
@@ -226,7 +317,14 @@ def main(library: str, protocol: str, split_file: str, out_file: str, repeats: i
         start = time.perf_counter()
         scores = values(model)
         scorings.append(time.perf_counter() - start)
-    np.savez(out_file, name=name, values=scores, fit_s=min(fits), score_s=min(scorings), peak_mib=peak_mib())
+    np.savez(
+        out_file,
+        name=name,
+        values=scores,
+        fit_s=min(fits),
+        score_s=min(scorings),
+        peak_mib=peak_mib(),
+    )
 
 
 if __name__ == "__main__":

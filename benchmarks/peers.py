@@ -1,15 +1,16 @@
 """Our answers beside other libraries: the same split, the same metrics, one run on one machine.
 
-    python benchmarks/peers.py                     ours and the usual libraries; a table, build/bench/peers.json
-    python benchmarks/peers.py --only implicit     ours and one library
+    python benchmarks/peers.py                     ours and the usual libraries; a table,
+    build/bench/peers.json python benchmarks/peers.py --only implicit     ours and one library
     python benchmarks/peers.py --only recbole      slow ones run when they are named
-    python benchmarks/peers.py --readme            and put the table of this run into benchmarks/README.md
+    python benchmarks/peers.py --readme            and put the table of this run into
+    benchmarks/README.md
 
-Each library lives in an environment of its own under build/bench, made on first use; each model has a process of
-its own. It gets the split as arrays, fits, and returns scores; time is taken inside that process, around the fit
-alone and around scoring all users, and is the best of `--repeats` rounds (one for what takes longer than
-`PATIENCE` seconds). Peak memory is of the whole process, libraries and data included. All scores are judged here, by
-one protocol.
+Each library lives in an environment of its own under build/bench, made on first use; each model has
+a process of its own. It gets the split as arrays, fits, and returns scores; time is taken inside
+that process, around the fit alone and around scoring all users, and is the best of `--repeats`
+rounds (one for what takes longer than `PATIENCE` seconds). Peak memory is of the whole process,
+libraries and data included. All scores are judged here, by one protocol.
 """
 
 from __future__ import annotations
@@ -44,7 +45,14 @@ LIBRARIES = {
     "lenskit": ["lenskit==2025.8.1"],
     "surprise": ["scikit-surprise==1.1.5", "numpy", "pandas"],
     "cornac": ["cornac==3.0.1"],
-    "recbole": ["setuptools<80", "recbole==1.2.1", "numpy<2", "pandas<2.2", "scipy<1.13", "torch==2.13.0"],
+    "recbole": [
+        "setuptools<80",
+        "recbole==1.2.1",
+        "numpy<2",
+        "pandas<2.2",
+        "scipy<1.13",
+        "torch==2.13.0",
+    ],
 }
 USUAL = ("implicit", "lenskit", "surprise", "cornac")
 PATIENCE = 20.0
@@ -68,7 +76,11 @@ def write_split(parts: Split) -> Path:
     columns = {}
     for name, part in (("train", parts.train), ("test", parts.test)):
         events = part.interactions
-        columns |= {f"{name}_users": events.users, f"{name}_items": events.items, f"{name}_ratings": events.ratings}
+        columns |= {
+            f"{name}_users": events.users,
+            f"{name}_items": events.items,
+            f"{name}_ratings": events.ratings,
+        }
     np.savez(path, n_users=parts.train.n_users, n_items=parts.train.n_items, **columns)
     return path
 
@@ -80,22 +92,48 @@ def peers(library: str, splits: dict[str, Split], repeats: int) -> list[dict]:
     for protocol, parts in splits.items():
         out, file = BENCH / f"{library}-{protocol}.npz", write_split(parts)
         for number in count():
-            done = subprocess.run([python, HERE / "peer_models.py", library, protocol, file, out, str(repeats),
-                                   str(number)], capture_output=True, text=True)
+            done = subprocess.run(
+                [
+                    python,
+                    HERE / "peer_models.py",
+                    library,
+                    protocol,
+                    file,
+                    out,
+                    str(repeats),
+                    str(number),
+                ],
+                capture_output=True,
+                text=True,
+            )
             if done.returncode == 3:
                 break
             if done.returncode:
                 raise SystemExit(f"{library} failed:\n{done.stderr[-2000:]}")
             with np.load(out) as found:
                 values = found["values"]
-                judged = evaluate_ratings(values, parts) if protocol == "P3" else evaluate_scores(values, parts)
-                rows.append(row(f"{library}: {found['name']}", protocol, judged, float(found["fit_s"]),
-                                parts.train.n_users / float(found["score_s"]), float(found["peak_mib"])))
+                judged = (
+                    evaluate_ratings(values, parts)
+                    if protocol == "P3"
+                    else evaluate_scores(values, parts)
+                )
+                rows.append(
+                    row(
+                        f"{library}: {found['name']}",
+                        protocol,
+                        judged,
+                        float(found["fit_s"]),
+                        parts.train.n_users / float(found["score_s"]),
+                        float(found["peak_mib"]),
+                    )
+                )
                 print(table(rows[-1:]).splitlines()[-1], file=sys.stderr, flush=True)
     return rows
 
 
-def ours(data: Dataset, protocols: Iterable[str], repeats: int, numbers: list[int] | None) -> list[dict]:
+def ours(
+    data: Dataset, protocols: Iterable[str], repeats: int, numbers: list[int] | None
+) -> list[dict]:
     """Rows of our answers, each measured in a process of its own."""
     rows = []
     with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
@@ -121,14 +159,30 @@ def measure(number: int, index: int, repeats: int) -> dict:
         servings.append(timed(partial(recommender.recommend, recommender.user_ids_, k=10)))
         if fits[-1] > PATIENCE:
             break
-    return row(f"keras_recs q{number:02d}: {q.answers[index].name}", q.protocol, evaluate(recommender, parts),
-               min(fits), parts.train.n_users / min(servings), peak_mib())
+    return row(
+        f"keras_recs q{number:02d}: {q.answers[index].name}",
+        q.protocol,
+        evaluate(recommender, parts),
+        min(fits),
+        parts.train.n_users / min(servings),
+        peak_mib(),
+    )
 
 
-def row(name: str, protocol: str, found: Evaluation, fit_s: float, users_per_s: float, peak_mib: float) -> dict:
+def row(
+    name: str, protocol: str, found: Evaluation, fit_s: float, users_per_s: float, peak_mib: float
+) -> dict:
     main = "rmse" if protocol == "P3" else "ndcg@10"
-    return {"model": name, "protocol": protocol, "metric": main, "value": found.metrics[main],
-            "interval": list(found.interval(main)), "fit_s": fit_s, "users_per_s": users_per_s, "peak_mib": peak_mib}
+    return {
+        "model": name,
+        "protocol": protocol,
+        "metric": main,
+        "value": found.metrics[main],
+        "interval": list(found.interval(main)),
+        "fit_s": fit_s,
+        "users_per_s": users_per_s,
+        "peak_mib": peak_mib,
+    }
 
 
 def timed(call: Callable[[], object]) -> float:
@@ -139,21 +193,37 @@ def timed(call: Callable[[], object]) -> float:
 
 def table(rows: list[dict]) -> str:
     """The rows as a Markdown table, best first."""
-    lines = ["| protocol | model | metric | 95 % interval | fit | users/s | peak memory |",
-             "|---|---|---|---|---|---|---|"]
-    for r in sorted(rows, key=lambda r: (r["protocol"], r["value"] * (1 if r["protocol"] == "P3" else -1))):
+    lines = [
+        "| protocol | model | metric | 95 % interval | fit | users/s | peak memory |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for r in sorted(
+        rows, key=lambda r: (r["protocol"], r["value"] * (1 if r["protocol"] == "P3" else -1))
+    ):
         low, high = r["interval"]
-        lines.append(f"| {r['protocol']} | {r['model']} | {r['metric']} {r['value']:.4f} | {low:.4f} – {high:.4f} "
-                     f"| {r['fit_s']:.2f} s | {r['users_per_s']:,.0f} | {r['peak_mib']:,.0f} MiB |")
+        lines.append(
+            f"| {r['protocol']} | {r['model']} | {r['metric']} {r['value']:.4f} | {low:.4f} – {high:.4f} "
+            f"| {r['fit_s']:.2f} s | {r['users_per_s']:,.0f} | {r['peak_mib']:,.0f} MiB |"
+        )
     return "\n".join(lines)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=LIBRARIES, action="append", help=f"libraries to run ({', '.join(USUAL)})")
-    parser.add_argument("--questions", type=int, nargs="*", help="our answers to these questions only")
-    parser.add_argument("--repeats", type=int, default=3, help="rounds, of which the best counts (3)")
-    parser.add_argument("--readme", action="store_true", help="write the table into benchmarks/README.md too")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--only", choices=LIBRARIES, action="append", help=f"libraries to run ({', '.join(USUAL)})"
+    )
+    parser.add_argument(
+        "--questions", type=int, nargs="*", help="our answers to these questions only"
+    )
+    parser.add_argument(
+        "--repeats", type=int, default=3, help="rounds, of which the best counts (3)"
+    )
+    parser.add_argument(
+        "--readme", action="store_true", help="write the table into benchmarks/README.md too"
+    )
     asked = parser.parse_args()
     BENCH.mkdir(parents=True, exist_ok=True)
     data = keras_recs.load_movielens("ml-100k")

@@ -1,11 +1,13 @@
-"""Time and peak memory on large synthetic data: 100,000 users × 20,000 items × 5 million interactions.
+"""Time and peak memory on large synthetic data: 100,000 users × 20,000 items × 5 million
+interactions.
 
-    python benchmarks/scale.py                         all our answers and the peers; a table, build/bench/scale.json
-    python benchmarks/scale.py --readme                and put the table of this run into benchmarks/README.md
-    python benchmarks/scale.py --only "ALS" --users 10000 --items 5000 --events 500000
+    python benchmarks/scale.py                         all our answers and the peers; a table,
+    build/bench/scale.json python benchmarks/scale.py --readme                and put the table of
+    this run into benchmarks/README.md python benchmarks/scale.py --only "ALS" --users 10000 --items
+    5000 --events 500000
 
-Each model is fitted in a process of its own, which then makes lists for 200 users. Peak memory is of the whole
-process, libraries and data included.
+Each model is fitted in a process of its own, which then makes lists for 200 users. Peak memory is
+of the whole process, libraries and data included.
 """
 
 from __future__ import annotations
@@ -24,18 +26,26 @@ from peak import peak_mib
 HERE = Path(__file__).resolve().parent
 BENCH = HERE.parent / "build" / "bench"
 
-#: Name -> (question, class, settings). One epoch for what learns in epochs: the time of more is a multiple.
+#: Name -> (question, class, settings). One epoch for what learns in epochs: the time of more is a
+#: multiple.
 OURS: dict[str, tuple[int, str, dict]] = {
     "q04: UserKNN": (4, "UserKNN", {}),
     "q07: UserCF": (7, "UserCF", {}),
-    "q11: ImplicitALS(n_factors=64, n_iterations=1)": (11, "ImplicitALS", {"n_factors": 64, "n_iterations": 1}),
+    "q11: ImplicitALS(n_factors=64, n_iterations=1)": (
+        11,
+        "ImplicitALS",
+        {"n_factors": 64, "n_iterations": 1},
+    ),
     "q11: BPR(n_epochs=1)": (11, "BPR", {"n_epochs": 1}),
     "q12: ItemCF(neighbours=100)": (12, "ItemCF", {"neighbours": 100}),
     "q12: EASE": (12, "EASE", {}),
     "q18: LightGCN(n_epochs=1)": (18, "LightGCN", {"n_epochs": 1}),
 }
-PEERS = {"implicit: ALS, 64 factors, 1 iteration": "implicit", "implicit: item cosine, K = 100": "implicit",
-         "lenskit: item KNN, 100 neighbours": "lenskit"}
+PEERS = {
+    "implicit: ALS, 64 factors, 1 iteration": "implicit",
+    "implicit: item cosine, K = 100": "implicit",
+    "lenskit: item KNN, 100 neighbours": "lenskit",
+}
 
 
 def run_ours(name: str, file: Path) -> dict:
@@ -59,7 +69,9 @@ def run_ours(name: str, file: Path) -> dict:
 
 
 def run_peer(name: str, file: Path) -> dict:
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as these libraries ask for; they have threads of their own
+    os.environ["OPENBLAS_NUM_THREADS"] = (
+        "1"  # as these libraries ask for; they have threads of their own
+    )
     pairs = np.load(file)
     users, items = pairs["users"], pairs["items"]
     some = np.arange(200)
@@ -69,8 +81,11 @@ def run_peer(name: str, file: Path) -> dict:
         from scipy import sparse
 
         matrix = sparse.csr_matrix((np.ones(len(users), np.float32), (users, items)))
-        model = (AlternatingLeastSquares(factors=64, iterations=1, num_threads=2) if "ALS" in name
-                 else CosineRecommender(K=100, num_threads=2))
+        model = (
+            AlternatingLeastSquares(factors=64, iterations=1, num_threads=2)
+            if "ALS" in name
+            else CosineRecommender(K=100, num_threads=2)
+        )
         start = time.perf_counter()
         model.fit(matrix, show_progress=False)
         fit_s = time.perf_counter() - start
@@ -89,13 +104,19 @@ def run_peer(name: str, file: Path) -> dict:
 
 
 def measure(name: str, file: Path) -> dict:
-    """What this file prints when it is run for one model, in the environment that has its library."""
+    """What this file prints when it is run for one model, in the environment that has its
+    library."""
     from peers import interpreter
 
     python = interpreter(PEERS[name]) if name in PEERS else sys.executable
-    done = subprocess.run([python, __file__, "--one", name, "--data", file], capture_output=True, text=True)
+    done = subprocess.run(
+        [python, __file__, "--one", name, "--data", file], capture_output=True, text=True
+    )
     if done.returncode:
-        return {"model": name, "failed": (done.stderr.strip().splitlines() or [f"ended with {done.returncode}"])[-1]}
+        return {
+            "model": name,
+            "failed": (done.stderr.strip().splitlines() or [f"ended with {done.returncode}"])[-1],
+        }
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -104,25 +125,31 @@ def table(rows: list[dict]) -> str:
     for r in rows:
         if "fit_s" in r:
             speed = f"{r['users_per_s']:,.0f}" if "users_per_s" in r else ""
-            lines.append(f"| {r['model']} | {r['fit_s']:.1f} s | {speed} | {r['peak_gib']:.1f} GiB |")
+            lines.append(
+                f"| {r['model']} | {r['fit_s']:.1f} s | {speed} | {r['peak_gib']:.1f} GiB |"
+            )
         else:
             lines.append(f"| {r['model']} | {r.get('refused') or r['failed']} | | |")
     return "\n".join(lines)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--only", action="append", help="models whose name holds this")
     parser.add_argument("--users", type=int, default=100_000)
     parser.add_argument("--items", type=int, default=20_000)
     parser.add_argument("--events", type=int, default=5_000_000)
-    parser.add_argument("--readme", action="store_true", help="write the table into benchmarks/README.md too")
+    parser.add_argument(
+        "--readme", action="store_true", help="write the table into benchmarks/README.md too"
+    )
     parser.add_argument("--one", help=argparse.SUPPRESS)
     parser.add_argument("--data", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.one:
         found = (run_peer if asked.one in PEERS else run_ours)(asked.one, asked.data)
-        print(json.dumps({"model": asked.one, **found, "peak_gib": peak_mib() / 2 ** 10}))
+        print(json.dumps({"model": asked.one, **found, "peak_gib": peak_mib() / 2**10}))
         return
     import readme
     from synthetic import power_law
@@ -131,8 +158,11 @@ def main() -> None:
     file = BENCH / "synthetic.npz"
     users, items = power_law(asked.users, asked.items, asked.events)
     np.savez(file, users=users, items=items)
-    head = np.sort(np.bincount(items))[::-1][:asked.items // 100].sum() / len(items)
-    print(f"{len(users):,} interactions; the most popular 1 % of items have {head:.0%} of them", file=sys.stderr)
+    head = np.sort(np.bincount(items))[::-1][: asked.items // 100].sum() / len(items)
+    print(
+        f"{len(users):,} interactions; the most popular 1 % of items have {head:.0%} of them",
+        file=sys.stderr,
+    )
     rows = []
     for name in [*OURS, *PEERS]:
         if not asked.only or any(part in name for part in asked.only):

@@ -1,11 +1,11 @@
 """Hyperparameters on the validation slice: one at a time, from the defaults, keeping what helps.
 
-    python benchmarks/tune.py 11                      all classes of question 11 that grids.toml knows
-    python benchmarks/tune.py 11 BPR                  one of them
+    python benchmarks/tune.py 11                      all classes of question 11 that grids.toml
+    knows python benchmarks/tune.py 11 BPR                  one of them
     python benchmarks/tune.py 11 --rounds 2           go through the hyperparameters twice
 
-The training part of the question's protocol is split again by the same protocol; the test part is never looked
-at. The grids are in grids.toml, beside this file.
+The training part of the question's protocol is split again by the same protocol; the test part is
+never looked at. The grids are in grids.toml, beside this file.
 """
 
 from __future__ import annotations
@@ -23,22 +23,31 @@ GRIDS = tomllib.loads(Path(__file__).with_name("grids.toml").read_text(encoding=
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("question", type=int)
     parser.add_argument("classes", nargs="*", help="classes to tune (all that have a grid)")
-    parser.add_argument("--rounds", type=int, default=1, help="passes through the hyperparameters (1)")
+    parser.add_argument(
+        "--rounds", type=int, default=1, help="passes through the hyperparameters (1)"
+    )
     asked = parser.parse_args()
     q = question(asked.question)
     metric, sign = ("rmse", -1) if q.protocol == "P3" else ("ndcg@10", 1)
     parts = split(load_movielens("ml-100k"), q.protocol, validation=True)
     for answer in q.answers:
-        if answer.class_name not in GRIDS or (asked.classes and answer.class_name not in asked.classes):
+        if answer.class_name not in GRIDS or (
+            asked.classes and answer.class_name not in asked.classes
+        ):
             continue
 
         def measure(params: dict) -> float:
             start = time.perf_counter()
             value = evaluate(q.make(answer, **params).fit(parts.train), parts).metrics[metric]  # noqa: B023
-            print(f"  {metric} {value:.4f}  {time.perf_counter() - start:6.1f} s  {params}", flush=True)
+            print(
+                f"  {metric} {value:.4f}  {time.perf_counter() - start:6.1f} s  {params}",
+                flush=True,
+            )
             return value
 
         print(answer.name)

@@ -1,10 +1,11 @@
-"""How fast random walks are: all walkers at once on the CSR adjacency, against a Python loop over networkx.
+"""How fast random walks are: all walkers at once on the CSR adjacency, against a Python loop over
+networkx.
 
-    python benchmarks/walks.py                     MovieLens-100K, 2 walks of 40 nodes from every node
-    python benchmarks/walks.py --walks 10
+    python benchmarks/walks.py                     MovieLens-100K, 2 walks of 40 nodes from every
+    node python benchmarks/walks.py --walks 10
 
-Both make the same number of walks, of the same length, from the same starts. What training gets from them, lists of
-nodes, is part of the time. The fastest of three runs counts.
+Both make the same number of walks, of the same length, from the same starts. What training gets
+from them, lists of nodes, is part of the time. The fastest of three runs counts.
 """
 
 from __future__ import annotations
@@ -33,8 +34,9 @@ def loop(graph: nx.Graph, starts: list[int], length: int, rng: random.Random) ->
     return walks
 
 
-def indexed_loop(neighbours: dict[int, list[int]], starts: list[int], length: int,
-                 rng: random.Random) -> list[list[int]]:
+def indexed_loop(
+    neighbours: dict[int, list[int]], starts: list[int], length: int, rng: random.Random
+) -> list[list[int]]:
     """The same with lists of neighbours made beforehand: as good as a loop gets."""
     walks = []
     for node in starts:
@@ -57,7 +59,9 @@ def fastest(run: Callable[[], object], times: int) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--walks", type=int, default=2, help="walks from every node (2)")
     parser.add_argument("--length", type=int, default=40, help="nodes on a walk (40)")
     asked = parser.parse_args()
@@ -66,16 +70,28 @@ def main() -> None:
     neighbours = {node: list(graph.neighbors(node)) for node in graph}
     starts = np.repeat(np.flatnonzero(np.diff(adjacency.indptr)), asked.walks)
     steps = len(starts) * (asked.length - 1)
-    print(f"{adjacency.shape[0]:,} nodes, {adjacency.nnz // 2:,} edges; {len(starts):,} walks of {asked.length} nodes")
+    print(
+        f"{adjacency.shape[0]:,} nodes, {adjacency.nnz // 2:,} edges; {len(starts):,} walks of {asked.length} nodes"
+    )
     seconds = {
-        "loop over networkx": fastest(lambda: loop(graph, starts.tolist(), asked.length, random.Random(0)), 1),
-        "loop over lists": fastest(lambda: indexed_loop(neighbours, starts.tolist(), asked.length,
-                                                        random.Random(0)), 3),
-        "all walkers at once": fastest(lambda: random_walks(adjacency, starts, asked.length,
-                                                            np.random.default_rng(0)).tolist(), 3)}
+        "loop over networkx": fastest(
+            lambda: loop(graph, starts.tolist(), asked.length, random.Random(0)), 1
+        ),
+        "loop over lists": fastest(
+            lambda: indexed_loop(neighbours, starts.tolist(), asked.length, random.Random(0)), 3
+        ),
+        "all walkers at once": fastest(
+            lambda: random_walks(
+                adjacency, starts, asked.length, np.random.default_rng(0)
+            ).tolist(),
+            3,
+        ),
+    }
     for name, taken in seconds.items():
-        print(f"{name:20s} {taken:8.3f} s   {steps / taken:12,.0f} steps a second   "
-              f"{seconds['loop over networkx'] / taken:6.1f} x")
+        print(
+            f"{name:20s} {taken:8.3f} s   {steps / taken:12,.0f} steps a second   "
+            f"{seconds['loop over networkx'] / taken:6.1f} x"
+        )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """keras_recs: 24 recommender-system interview questions, answered with code that works.
 
-Names are loaded on first use, so that `import keras_recs` is quick and TensorFlow comes only with an answer that
-needs it.
+Names are loaded on first use, so that `import keras_recs` is quick and TensorFlow comes only with
+an answer that needs it.
 
 >>> import keras_recs
 >>> data = keras_recs.from_matrix([[1, 1, 0], [1, 1, 0], [0, 1, 1], [1, 0, 0]])
@@ -19,9 +19,22 @@ __version__ = "0.1.0"
 
 _PLACES = {
     "keras_recs.data": [
-        "Dataset", "Interactions", "ItemFeatures", "KnowledgeGraph", "NegativeSampler", "Sequences", "Split",
-        "UserFeatures", "from_frame", "from_matrix", "load_cinema", "load_movielens", "read_csv", "read_parquet",
-        "split"],
+        "Dataset",
+        "Interactions",
+        "ItemFeatures",
+        "KnowledgeGraph",
+        "NegativeSampler",
+        "Sequences",
+        "Split",
+        "UserFeatures",
+        "from_frame",
+        "from_matrix",
+        "load_cinema",
+        "load_movielens",
+        "read_csv",
+        "read_parquet",
+        "split",
+    ],
     "keras_recs.evaluation": ["compare", "evaluate", "leaderboard"],
     "keras_recs.loading": ["load"],
     "keras_recs.questions": ["QUESTIONS", "question"],
@@ -43,7 +56,9 @@ def __getattr__(name: str) -> Any:
                 if name in (answer.class_name, question.published):
                     return question.load(answer)
     # with `name` and `obj`, Python adds the nearest name: "Did you mean: 'NeuMF'?"
-    raise AttributeError(f"module 'keras_recs' has no attribute {name!r}", name=name, obj=sys.modules[__name__])
+    raise AttributeError(
+        f"module 'keras_recs' has no attribute {name!r}", name=name, obj=sys.modules[__name__]
+    )
 
 
 def __dir__() -> list[str]:

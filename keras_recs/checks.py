@@ -21,16 +21,24 @@ def whole_number(name: str, value: Any, *, least: int = 1) -> int:
 
 
 def whole_numbers(name: str, values: Any, *, least: int = 1) -> tuple[int, ...]:
-    """`values` as a tuple of ints that are at least `least`; a tuple of ints is given back as it is."""
+    """`values` as a tuple of ints that are at least `least`; a tuple of ints is given back as it
+    is."""
     if not isinstance(values, Iterable) or isinstance(values, (str, bytes)):
         raise TypeError(f"{name} must be several whole numbers, such as (64, 32), got {values!r}")
     numbers = tuple(whole_number(name, value, least=least) for value in values)
     return values if type(values) is tuple and all(map(operator.is_, values, numbers)) else numbers
 
 
-def real_number(name: str, value: Any, *, least: float = -math.inf, above: float | None = None,
-                most: float = math.inf) -> float:
-    """`value` as a finite float with `least <= value <= most`, and greater than `above` where that is given."""
+def real_number(
+    name: str,
+    value: Any,
+    *,
+    least: float = -math.inf,
+    above: float | None = None,
+    most: float = math.inf,
+) -> float:
+    """`value` as a finite float with `least <= value <= most`, and greater than `above` where that
+    is given."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a number, got {value!r}")
     value = float(value)
@@ -51,7 +59,8 @@ def one_of(name: str, value: Any, allowed: Collection[str]) -> str:
 
 
 def column(name: str, values: Any, dtype: Any = None, *, length: int | None = None) -> np.ndarray:
-    """`values` as a read-only one-dimensional array of its own, of `length` entries, finite where it is numeric."""
+    """`values` as a read-only one-dimensional array of its own, of `length` entries, finite where
+    it is numeric."""
     array = np.array(values, dtype=dtype)
     if array.ndim != 1:
         raise ValueError(f"{name} must be one-dimensional, got an array of shape {array.shape}")

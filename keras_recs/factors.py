@@ -1,4 +1,5 @@
-"""`FactorRecommender`: the contract, for answers that end in one vector per user and one per item."""
+"""`FactorRecommender`: the contract, for answers that end in one vector per user and one per
+item."""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ from keras_recs.recommender import Recommender
 class FactorRecommender(Recommender):
     """Scores by inner products: score[u, i] = user_factors_[u] · item_factors_[i] + item_bias_[i].
 
-    A subclass's `_fit` sets the attributes; however they are learned, serving is one matrix product.
+    A subclass's `_fit` sets the attributes; however they are learned, serving is one matrix
+    product.
 
     Attributes:
         user_factors_: (n_users, n_factors) float32.
@@ -39,8 +41,8 @@ class FactorRecommender(Recommender):
 def cosines(vectors: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """(len(rows), n) float32: the cosines of some rows of `vectors` (n, dim) with all of them.
 
-    A vector of length 0 has no direction; -inf says so. What is a millionth of the longest is rounding, and counts
-    as 0.
+    A vector of length 0 has no direction; -inf says so. What is a millionth of the longest is
+    rounding, and counts as 0.
 
     >>> cosines(np.array([[3, 4], [4, 3], [0, 2], [0, 0]]), np.array([0])).astype(float).round(2).tolist()
     [[1.0, 0.96, 0.8, -inf]]

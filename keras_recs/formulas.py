@@ -5,31 +5,126 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-_GREEK = {name: letter for name, letter in zip(
-    "alpha beta gamma delta epsilon eta theta kappa lambda mu nu pi rho sigma tau phi chi psi omega "
-    "Gamma Delta Theta Lambda Sigma Phi Psi Omega".split(), "αβγδεηθκλμνπρστφχψωΓΔΘΛΣΦΨΩ", strict=True)}
+_GREEK = {
+    name: letter
+    for name, letter in zip(
+        "alpha beta gamma delta epsilon eta theta kappa lambda mu nu pi rho sigma tau phi chi psi omega "
+        "Gamma Delta Theta Lambda Sigma Phi Psi Omega".split(),
+        "αβγδεηθκλμνπρστφχψωΓΔΘΛΣΦΨΩ",
+        strict=True,
+    )
+}
 #: What stands with a blank on either side, whether the source has one or not.
-_RELATIONS = {"ge": "≥", "geq": "≥", "le": "≤", "leq": "≤", "ne": "≠", "neq": "≠", "approx": "≈", "propto": "∝",
-              "sim": "~", "in": "∈", "notin": "∉", "mid": "|", "to": "→", "leftarrow": "←", "rightarrow": "→",
-              "longrightarrow": "→", "mapsto": "↦", "preceq": "≼", "ll": "≪", "gg": "≫", "equiv": "≡",
-              "subset": "⊂", "cup": "∪", "cap": "∩", "setminus": "∖", "pm": "±"}
-_SIGNS = {"cdot": "·", "times": "×", "odot": "⊙", "infty": "∞", "partial": "∂", "nabla": "∇", "ell": "ℓ", "top": "ᵀ",
-          "dots": "…", "ldots": "…", "cdots": "…", "langle": "⟨", "rangle": "⟩", "lVert": "‖", "rVert": "‖",
-          "Vert": "‖", "|": "‖", "lvert": "|", "rvert": "|", "circ": "∘", "star": "*", "ast": "*", "prime": "′",
-          "quad": "  ", "qquad": "    ", " ": " ", ",": " ", ";": " ", ":": " ", "!": "", "\\": "\n", "%": "%",
-          "{": "{", "}": "}", "_": "_", "$": "$", "#": "#"}
-_FUNCTIONS = {name: name for name in "log exp cos sin tanh min max argmin argmax Pr det tr rank dim".split()}
+_RELATIONS = {
+    "ge": "≥",
+    "geq": "≥",
+    "le": "≤",
+    "leq": "≤",
+    "ne": "≠",
+    "neq": "≠",
+    "approx": "≈",
+    "propto": "∝",
+    "sim": "~",
+    "in": "∈",
+    "notin": "∉",
+    "mid": "|",
+    "to": "→",
+    "leftarrow": "←",
+    "rightarrow": "→",
+    "longrightarrow": "→",
+    "mapsto": "↦",
+    "preceq": "≼",
+    "ll": "≪",
+    "gg": "≫",
+    "equiv": "≡",
+    "subset": "⊂",
+    "cup": "∪",
+    "cap": "∩",
+    "setminus": "∖",
+    "pm": "±",
+}
+_SIGNS = {
+    "cdot": "·",
+    "times": "×",
+    "odot": "⊙",
+    "infty": "∞",
+    "partial": "∂",
+    "nabla": "∇",
+    "ell": "ℓ",
+    "top": "ᵀ",
+    "dots": "…",
+    "ldots": "…",
+    "cdots": "…",
+    "langle": "⟨",
+    "rangle": "⟩",
+    "lVert": "‖",
+    "rVert": "‖",
+    "Vert": "‖",
+    "|": "‖",
+    "lvert": "|",
+    "rvert": "|",
+    "circ": "∘",
+    "star": "*",
+    "ast": "*",
+    "prime": "′",
+    "quad": "  ",
+    "qquad": "    ",
+    " ": " ",
+    ",": " ",
+    ";": " ",
+    ":": " ",
+    "!": "",
+    "\\": "\n",
+    "%": "%",
+    "{": "{",
+    "}": "}",
+    "_": "_",
+    "$": "$",
+    "#": "#",
+}
+_FUNCTIONS = {
+    name: name for name in "log exp cos sin tanh min max argmin argmax Pr det tr rank dim".split()
+}
 _FUNCTIONS |= {"sum": "Σ", "prod": "Π", "int": "∫"}
 _ACCENTS = {"hat": "\u0302", "bar": "\u0304", "tilde": "\u0303", "vec": "\u20d7", "dot": "\u0307"}
 #: Commands that say how their argument looks, and nothing else.
-_LOOKS = {"text", "mathrm", "mathcal", "mathbb", "mathbf", "boldsymbol", "operatorname", "boxed", "underbrace",
-          "overline", "mathit", "textbf"}
+_LOOKS = {
+    "text",
+    "mathrm",
+    "mathcal",
+    "mathbb",
+    "mathbf",
+    "boldsymbol",
+    "operatorname",
+    "boxed",
+    "underbrace",
+    "overline",
+    "mathit",
+    "textbf",
+}
 #: Commands without an argument that only look.
-_NOTHING = {"left", "right", "big", "Big", "bigl", "bigr", "Bigl", "Bigr", "bigg", "Bigg", "textstyle", "displaystyle",
-            "limits", "nolimits", "middle"}
+_NOTHING = {
+    "left",
+    "right",
+    "big",
+    "Big",
+    "bigl",
+    "bigr",
+    "Bigl",
+    "Bigr",
+    "bigg",
+    "Bigg",
+    "textstyle",
+    "displaystyle",
+    "limits",
+    "nolimits",
+    "middle",
+}
 _RAISED = str.maketrans("0123456789+-ᵀ", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ᵀ")
 _TOKEN = re.compile(r"\\[A-Za-z]+|\\.|\s+|.", re.S)
-_SIMPLE = re.compile(r"[\w.′ᵀ\u0302-\u0304²³⁻¹]+(\([^()]*\))?")  # needs no brackets under a fraction line
+_SIMPLE = re.compile(
+    r"[\w.′ᵀ\u0302-\u0304²³⁻¹]+(\([^()]*\))?"
+)  # needs no brackets under a fraction line
 
 
 def plain(formula: str) -> str:
@@ -47,8 +142,11 @@ def plain(formula: str) -> str:
 
 def _tidy(text: str) -> str:
     # scripts stay tight, relations have a blank on either side
-    text = re.sub(r"_\{[^}]*\}|\^\([^)]*\)| ?([=≥≤≠≈∝∈∉→←↦≼≪≫≡~]) ?",
-                  lambda found: f" {found[1]} " if found[1] else found[0], text)
+    text = re.sub(
+        r"_\{[^}]*\}|\^\([^)]*\)| ?([=≥≤≠≈∝∈∉→←↦≼≪≫≡~]) ?",
+        lambda found: f" {found[1]} " if found[1] else found[0],
+        text,
+    )
     text = re.sub(r"\( +| +\)", lambda found: found[0].strip(), text)
     text = re.sub(r"(?<=\S) {1,2}(?! )", " ", text)
     text = re.sub(r" {3,}", "    ", text)  # the gap between two formulas
@@ -70,7 +168,9 @@ def _sequence(tokens: Iterator[str], end: str | None) -> str:
         if token[1:] in _FUNCTIONS and out and out[-1][-1:].isalnum():
             said = f" {said}"
         script = token in ("_", "^")
-        after_function = token[1:] in _FUNCTIONS or (after_function and (script or not said.strip()))
+        after_function = token[1:] in _FUNCTIONS or (
+            after_function and (script or not said.strip())
+        )
         out.append(said)
     return "".join(out)
 

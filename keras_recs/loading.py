@@ -16,13 +16,13 @@ BASELINES = "keras_recs.evaluation.baselines"
 def load(path: str | os.PathLike[str]) -> Recommender:
     """What `save` of an answer or a baseline wrote; the file says of which class it is.
 
-    Only classes of this package are looked up, by name in the catalogue of answers: a file never decides what is
-    imported. TensorFlow is loaded where the answer needs it.
+    Only classes of this package are looked up, by name in the catalogue of answers: a file never
+    decides what is imported. TensorFlow is loaded where the answer needs it.
 
     Raises:
         FileNotFoundError: no such file.
-        storage.StorageError: (a ValueError) not a saved recommender, damaged, of another version, or of a class
-            from elsewhere, whose own `load` reads it.
+        storage.StorageError: (a ValueError) not a saved recommender, damaged, of another version,
+            or of a class from elsewhere, whose own `load` reads it.
 
     >>> import tempfile
     >>> from keras_recs import EASE, from_matrix
@@ -43,8 +43,14 @@ def _class_of(path: str | os.PathLike[str], meta: dict[str, Any]) -> type[Recomm
                 return question.load(answer)
     if module == BASELINES:
         found = getattr(importlib.import_module(BASELINES), str(name), None)
-        if isinstance(found, type) and issubclass(found, Recommender) and found.__module__ == BASELINES:
+        if (
+            isinstance(found, type)
+            and issubclass(found, Recommender)
+            and found.__module__ == BASELINES
+        ):
             return found
     where = f"{name} of {module}" if name and module else "recommender without a class"
-    raise storage.StorageError(f"{path} holds a {where}, which is not part of keras_recs; "
-                               "the class that saved it can load it, with its own load(path)")
+    raise storage.StorageError(
+        f"{path} holds a {where}, which is not part of keras_recs; "
+        "the class that saved it can load it, with its own load(path)"
+    )

@@ -1,4 +1,5 @@
-"""Answers by name, as a person writes it: in any case, with settings, by the published name, or nearly right."""
+"""Answers by name, as a person writes it: in any case, with settings, by the published name, or
+nearly right."""
 
 from __future__ import annotations
 
@@ -12,10 +13,12 @@ from keras_recs.questions import QUESTIONS, Answer, Question
 
 
 def answer_named(q: Question, name: str) -> Answer:
-    """The answer to question `q` that is called `name`; settings that the catalogue does not have make a new one.
+    """The answer to question `q` that is called `name`; settings that the catalogue does not have
+    make a new one.
 
     Raises:
-        ValueError: no answer is called so; the message has the nearest name, or the question that it belongs to.
+        ValueError: no answer is called so; the message has the nearest name, or the question that
+            it belongs to.
 
     >>> from keras_recs.questions import question
     >>> answer_named(question(12), "ease").name, answer_named(question(12), "Item-CF(recency=10.0)").name
@@ -32,7 +35,9 @@ def answer_named(q: Question, name: str) -> Answer:
         raise ValueError(f"question {q.number} has no answer {name!r}; {_advice(q, plain)}")
     class_name = classes[_bare(plain)]
     if settings is None:
-        raise ValueError(f"{name!r} cannot be read; settings are written as in {class_name}(name=value, name=value)")
+        raise ValueError(
+            f"{name!r} cannot be read; settings are written as in {class_name}(name=value, name=value)"
+        )
     same = [a for a in q.answers if a.class_name == class_name and dict(a.params) == settings]
     return same[0] if same else Answer(class_name, settings)
 
@@ -50,10 +55,12 @@ def _parsed(name: str) -> tuple[str, dict[str, Any] | None]:
     if not bracket:
         return plain.strip(), {}
     try:
-        call = ast.parse("f" + name[len(plain):].strip(), mode="eval").body
+        call = ast.parse("f" + name[len(plain) :].strip(), mode="eval").body
         if not isinstance(call, ast.Call) or call.args:
             return plain.strip(), None
-        return plain.strip(), {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
+        return plain.strip(), {
+            str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords
+        }
     except (SyntaxError, ValueError):
         return plain.strip(), None
 

@@ -1,4 +1,5 @@
-"""What methods between users and methods between items share: products of sparse rows, and the nearest of them."""
+"""What methods between users and methods between items share: products of sparse rows, and the
+nearest of them."""
 
 from __future__ import annotations
 
@@ -13,13 +14,15 @@ BLOCK_CELLS = 1 << 26  # similarities computed at once: 256 MiB of float32
 
 
 def row_blocks(n_rows: int, width: int, cells: int | None = None) -> Iterator[np.ndarray]:
-    """The rows 0 … n_rows-1 in runs, each so long that a dense block of `width` columns stays within bounds:
-    `cells`, or BLOCK_CELLS."""
+    """The rows 0 … n_rows-1 in runs, each so long that a dense block of `width` columns stays
+    within bounds: `cells`, or BLOCK_CELLS."""
     size = max(1, (cells or BLOCK_CELLS) // max(1, width))
     return (np.arange(start, min(start + size, n_rows)) for start in range(0, n_rows, size))
 
 
-def inner_products(profiles: sparse.csr_array, rows: np.ndarray, others: sparse.csr_array | None = None) -> np.ndarray:
+def inner_products(
+    profiles: sparse.csr_array, rows: np.ndarray, others: sparse.csr_array | None = None
+) -> np.ndarray:
     """Inner products of some rows of `profiles` with all its rows, or with all rows of `others`:
     (len(rows), n) float32."""
     return product(profiles[rows], right_side(profiles if others is None else others))
@@ -28,7 +31,8 @@ def inner_products(profiles: sparse.csr_array, rows: np.ndarray, others: sparse.
 def right_side(profiles: sparse.csr_array) -> np.ndarray | sparse.csr_array:
     """`profiles` turned on its side, to multiply other rows with: dense where it is small."""
     if profiles.shape[0] * profiles.shape[1] <= BLOCK_CELLS // 4:
-        # A dense right side spares the bookkeeping of a sparse product; with its rows in one piece, nothing is copied.
+        # A dense right side spares the bookkeeping of a sparse product; with its rows in one piece,
+        # nothing is copied.
         return np.ascontiguousarray(profiles.toarray().T)
     return profiles.T.tocsr()
 
@@ -48,11 +52,14 @@ def strongest(similarity: np.ndarray, k: int) -> sparse.csr_array:
     columns, values = top_k(similarity, min(k, similarity.shape[1]))
     row = np.repeat(np.arange(len(similarity)), columns.shape[1])
     keep = values.ravel() > 0
-    return sparse.csr_array((values.ravel()[keep], (row[keep], columns.ravel()[keep])), shape=similarity.shape)
+    return sparse.csr_array(
+        (values.ravel()[keep], (row[keep], columns.ravel()[keep])), shape=similarity.shape
+    )
 
 
 def known_weights(weights: np.ndarray | sparse.csr_array) -> np.ndarray:
-    """`weights` as a dense array of its own, with -inf in the place of 0: no audience in common says nothing.
+    """`weights` as a dense array of its own, with -inf in the place of 0: no audience in common
+    says nothing.
 
     >>> known_weights(np.array([[0.0, 0.5, -0.1]])).tolist()
     [[-inf, 0.5, -0.1]]
@@ -62,7 +69,8 @@ def known_weights(weights: np.ndarray | sparse.csr_array) -> np.ndarray:
 
 
 def centred(ratings: sparse.csr_array) -> sparse.csr_array:
-    """`ratings` minus the mean of each row's stored entries: what is left when every row is equally generous."""
+    """`ratings` minus the mean of each row's stored entries: what is left when every row is equally
+    generous."""
     counts = np.diff(ratings.indptr)
     out = ratings.copy()
     out.data -= np.repeat(row_means(ratings), counts).astype(np.float32)

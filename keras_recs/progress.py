@@ -16,11 +16,15 @@ def in_notebook() -> bool:
     return hasattr(shell, "kernel")
 
 
-def progress(iterable: Iterable[Any] | None = None, *, description: str, total: int | None = None) -> tqdm:
+def progress(
+    iterable: Iterable[Any] | None = None, *, description: str, total: int | None = None
+) -> tqdm:
     """A tqdm bar over `iterable`: on stderr in a terminal, on stdout in a notebook, nowhere else.
 
-    `TQDM_DISABLE=1` switches it off. It leaves nothing behind, so that what a command prints stays readable.
-    """
+    `TQDM_DISABLE=1` switches it off. It leaves nothing behind, so that what a command prints stays
+    readable."""
     if in_notebook():
-        return tqdm(iterable, desc=description, total=total, leave=False, file=sys.stdout, ascii=" ▏▎▍▌▋▊▉█")
+        return tqdm(
+            iterable, desc=description, total=total, leave=False, file=sys.stdout, ascii=" ▏▎▍▌▋▊▉█"
+        )
     return tqdm(iterable, desc=description, total=total, leave=False, disable=None)

@@ -1,4 +1,5 @@
-"""Markdown with formulas on a terminal: wrapped at words, in Chinese between signs, and never within a formula."""
+"""Markdown with formulas on a terminal: wrapped at words, in Chinese between signs, and never
+within a formula."""
 
 from __future__ import annotations
 
@@ -20,8 +21,10 @@ class _Piece(NamedTuple):
     whole: bool = False
 
 
-_INLINE = re.compile(r"\$(?P<formula>[^$]+)\$|`(?P<code>[^`]+)`|\*\*(?P<bold>.+?)\*\*|\*(?P<italic>[^*\s][^*]*)\*"
-                     r"|\[(?P<link>[^]]+)\]\([^)]*\)")
+_INLINE = re.compile(
+    r"\$(?P<formula>[^$]+)\$|`(?P<code>[^`]+)`|\*\*(?P<bold>.+?)\*\*|\*(?P<italic>[^*\s][^*]*)\*"
+    r"|\[(?P<link>[^]]+)\]\([^)]*\)"
+)
 _WIDE = re.compile(r"[\u1100-\u11ff\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\uff00-\uff60]")
 _CLOSING = "，。、；：？！）》”’』」】〕…％,.;:?!)]}"
 _OPENING = "（《“‘『「【〔([{"
@@ -31,8 +34,9 @@ _ITEM = re.compile(r"([-*]|\d+\.) +")
 def render(markdown: str, width: int, indent: int = 0) -> Text:
     """`markdown` as lines of at most `width` cells, each `indent` in.
 
-    Paragraphs, lists, quotations and displayed formulas (`$$ … $$`); bold, italic, code and formulas within a line.
-    A formula that is wider than the screen keeps its line for itself and runs over the edge: it is not broken.
+    Paragraphs, lists, quotations and displayed formulas (`$$ … $$`); bold, italic, code and
+    formulas within a line. A formula that is wider than the screen keeps its line for itself and
+    runs over the edge: it is not broken.
 
     >>> print(render("The *score* is $b_u + c_i$, no more.\\n\\n$$\\\\hat r = b_u$$", width=20).plain)
     The score is
@@ -76,12 +80,13 @@ def _laid_out(line: str, width: int) -> Iterator[list[_Piece]]:
         return
     line = re.sub(r"^(#+|>) +", "", line)
     head = item[0] if item else ""
-    for number, row in enumerate(_filled(list(_inline(line[len(head):])), width - len(head))):
+    for number, row in enumerate(_filled(list(_inline(line[len(head) :])), width - len(head))):
         yield [_Piece(head if number == 0 else " " * len(head)), *row] if head else row
 
 
 def _displayed(formula: str, width: int) -> list[str]:
-    """A displayed formula on one line or, where several stand side by side and are too wide, on one line each."""
+    """A displayed formula on one line or, where several stand side by side and are too wide, on one
+    line each."""
     text = plain(formula)
     return re.split(r"\n| {4,}", text) if len(text) > width else text.split("\n")
 
@@ -90,7 +95,7 @@ def _inline(line: str, style: str = "") -> Iterator[_Piece]:
     """The pieces of a line, in their styles."""
     at = 0
     for found in _INLINE.finditer(line):
-        yield _Piece(line[at:found.start()], style)
+        yield _Piece(line[at : found.start()], style)
         at = found.end()
         kind = found.lastgroup or ""
         inner = found[kind]
@@ -127,8 +132,11 @@ def _units(pieces: list[_Piece]) -> Iterator[tuple[bool, list[_Piece]]]:
     unit: list[_Piece] = []
     blank_before = blank = False
     for piece in pieces:
-        for atom in [piece.text] if piece.whole else re.findall(rf"\s+|{_WIDE.pattern}|[^\s\u1100-\uffff]+|.",
-                                                                piece.text):
+        for atom in (
+            [piece.text]
+            if piece.whole
+            else re.findall(rf"\s+|{_WIDE.pattern}|[^\s\u1100-\uffff]+|.", piece.text)
+        ):
             if atom.isspace() and not piece.whole:
                 blank = True
                 continue
@@ -143,4 +151,8 @@ def _units(pieces: list[_Piece]) -> Iterator[tuple[bool, list[_Piece]]]:
 
 def _may_break(left: str, right: str) -> bool:
     """Whether a row may end between two signs that have no blank between them."""
-    return bool(_WIDE.match(left) or _WIDE.match(right)) and right not in _CLOSING and left not in _OPENING
+    return (
+        bool(_WIDE.match(left) or _WIDE.match(right))
+        and right not in _CLOSING
+        and left not in _OPENING
+    )

@@ -22,12 +22,14 @@ SHOWN_ITEMS = 5
 class Recommendations:
     """A ranked list for each user or, from `similar_items`, for each item that was asked about.
 
-    It is a sequence of (user, [(item, score), …]), one entry per list, in the order that was asked for: loop over it,
-    take an entry by its position, cut it with a slice, or make a dict of it. `of` finds a list by the user's id.
-    One user alone, `recommend("ann")`, gives the lists of one user, and `of()` that user's list.
+    It is a sequence of (user, [(item, score), …]), one entry per list, in the order that was asked
+    for: loop over it, take an entry by its position, cut it with a slice, or make a dict of it.
+    `of` finds a list by the user's id. One user alone, `recommend("ann")`, gives the lists of one
+    user, and `of()` that user's list.
 
-    Where fewer than k items are left to recommend, the list ends with a filler: item -1 (or "" where ids are
-    strings), score -inf. Only the arrays `items` and `scores` show fillers; everything else leaves them out.
+    Where fewer than k items are left to recommend, the list ends with a filler: item -1 (or ""
+    where ids are strings), score -inf. Only the arrays `items` and `scores` show fillers;
+    everything else leaves them out.
 
     Attributes:
         queries: (n,) ids, whose lists these are: users, or items.
@@ -58,7 +60,9 @@ class Recommendations:
     def users(self) -> np.ndarray:
         """(n,) ids of the users; an AttributeError where the lists are those of items."""
         if self.kind != "user":
-            raise AttributeError(f"these are lists for {self.kind}s, not for users: their ids are in `queries`")
+            raise AttributeError(
+                f"these are lists for {self.kind}s, not for users: their ids are in `queries`"
+            )
         return self.queries
 
     @property
@@ -66,7 +70,7 @@ class Recommendations:
         """(n, k) bool: False where a list is over and the filler stands."""
         return ~np.isneginf(self.scores)
 
-    # --- as a sequence ---------------------------------------------------------------------------------------
+    # --- as a sequence ----------------------------------------------------------------------------
 
     def __len__(self) -> int:
         return len(self.queries)
@@ -82,12 +86,16 @@ class Recommendations:
 
     def __getitem__(self, place: int | slice) -> tuple[Any, Pairs] | Recommendations:
         if isinstance(place, slice):
-            return Recommendations(self.queries[place], self.items[place], self.scores[place], self.kind)
+            return Recommendations(
+                self.queries[place], self.items[place], self.scores[place], self.kind
+            )
         try:
             row = operator.index(place)
         except TypeError:
-            raise TypeError(f"a place is a whole number or a slice, got {place!r}; of({place!r}) finds a list by the "
-                            f"id of its {self.kind}") from None
+            raise TypeError(
+                f"a place is a whole number or a slice, got {place!r}; of({place!r}) finds a list by the "
+                f"id of its {self.kind}"
+            ) from None
         return self.queries[row].item(), self._pairs(row)
 
     def of(self, query: Any = None) -> Pairs:
@@ -110,13 +118,17 @@ class Recommendations:
 
     def _pairs(self, row: int) -> Pairs:
         keep = ~np.isneginf(self.scores[row])
-        return list(zip(self.items[row, keep].tolist(), self.scores[row, keep].tolist(), strict=True))
+        return list(
+            zip(self.items[row, keep].tolist(), self.scores[row, keep].tolist(), strict=True)
+        )
 
-    # --- as something else -----------------------------------------------------------------------------------
+    # --- as something else ------------------------------------------------------------------------
 
     def titles(self, data: Dataset) -> list[list[str]]:
         """For each list the titles of the items, best first, fillers left out."""
-        return [data.titles(items[keep]) for items, keep in zip(self.items, self.valid, strict=True)]
+        return [
+            data.titles(items[keep]) for items, keep in zip(self.items, self.valid, strict=True)
+        ]
 
     def to_frame(self) -> Any:
         """A pandas DataFrame with a row per recommended item, fillers left out.
@@ -135,17 +147,27 @@ class Recommendations:
         try:
             import pandas as pd
         except ImportError as error:
-            raise ImportError("to_frame needs pandas, which is not installed: pip install pandas") from error
+            raise ImportError(
+                "to_frame needs pandas, which is not installed: pip install pandas"
+            ) from error
         row, column = np.nonzero(self.valid)
         name = "user" if self.kind == "user" else "similar_to"
-        return pd.DataFrame({name: self.queries[row], "rank": column + 1, "item": self.items[row, column],
-                             "score": self.scores[row, column]})
+        return pd.DataFrame(
+            {
+                name: self.queries[row],
+                "rank": column + 1,
+                "item": self.items[row, column],
+                "score": self.scores[row, column],
+            }
+        )
 
     def __repr__(self) -> str:
         lines = [self._summary()]
         for query, pairs in self[:SHOWN_LISTS]:
             shown = [f"{item} ({score:.4g})" for item, score in pairs[:SHOWN_ITEMS]]
-            lines.append(f"  {query}: {', '.join(shown + ['…'] * (len(pairs) > SHOWN_ITEMS)) or 'nothing left'}")
+            lines.append(
+                f"  {query}: {', '.join(shown + ['…'] * (len(pairs) > SHOWN_ITEMS)) or 'nothing left'}"
+            )
         return "\n".join(lines + ["  …"] * (len(self) > SHOWN_LISTS))
 
     def _repr_html_(self) -> str:
@@ -153,8 +175,10 @@ class Recommendations:
         ranks = range(1, min(self.items.shape[1], SHOWN_ITEMS) + 1)
         rows = ["".join(f"<th>{name}</th>" for name in [self.kind, *ranks])]
         for query, pairs in self[:SHOWN_LISTS]:
-            cells = [f"<td>{html.escape(str(item))} <small>{score:.4g}</small></td>"
-                     for item, score in pairs[:SHOWN_ITEMS]]
+            cells = [
+                f"<td>{html.escape(str(item))} <small>{score:.4g}</small></td>"
+                for item, score in pairs[:SHOWN_ITEMS]
+            ]
             rows.append(f"<th>{html.escape(str(query))}</th>" + "".join(cells))
         body = "".join(f"<tr>{row}</tr>" for row in rows)
         return f"<table><caption>{self._summary()}</caption>{body}</table>"

@@ -1,4 +1,5 @@
-"""The contract that every answer keeps: fit, score, predict, recommend, similar_items, save, load."""
+"""The contract that every answer keeps: fit, score, predict, recommend, similar_items, save,
+load."""
 
 from __future__ import annotations
 
@@ -18,11 +19,23 @@ from keras_recs.recommendations import Recommendations
 from keras_recs.requests import candidate_index, membership, pairs
 from keras_recs.topk import top_k
 
-BLOCK_CELLS = 1 << 22  # scores held at once by `recommend`: 16 MiB of float32, whatever the number of users
+BLOCK_CELLS = (
+    1 << 22
+)  # scores held at once by `recommend`: 16 MiB of float32, whatever the number of users
 
 #: The answers that can say how alike two items are, for the error of those that cannot.
-WITH_SIMILAR_ITEMS = ("BPR", "BiasedMF", "ContentEmbedding", "DeepWalk", "EASE", "ImplicitALS", "ItemCF",
-                      "LLMInterestModel", "LightGCN", "NGCF")
+WITH_SIMILAR_ITEMS = (
+    "BPR",
+    "BiasedMF",
+    "ContentEmbedding",
+    "DeepWalk",
+    "EASE",
+    "ImplicitALS",
+    "ItemCF",
+    "LLMInterestModel",
+    "LightGCN",
+    "NGCF",
+)
 
 
 class NotFittedError(ValueError):
@@ -32,14 +45,16 @@ class NotFittedError(ValueError):
 class Recommender(Hyperparameters, abc.ABC):
     """Learns from a `Dataset`, then scores and ranks items for its users.
 
-    A subclass implements `_fit` and `_score`, which speak of users and items by index; this class maps ids,
-    checks arguments, hides what was seen, picks the best k, saves and loads.
+    A subclass implements `_fit` and `_score`, which speak of users and items by index; this class
+    maps ids, checks arguments, hides what was seen, picks the best k, saves and loads.
 
-    Constructor arguments are hyperparameters, stored under their own names. What `fit` learns goes into
-    attributes that end in an underscore: those, and nothing else, are saved. One of them has the same meaning
-    wherever there is one: `history_`, the curves of the training, name -> one value for each epoch.
+    Constructor arguments are hyperparameters, stored under their own names. What `fit` learns goes
+    into attributes that end in an underscore: those, and nothing else, are saved. One of them has
+    the same meaning wherever there is one: `history_`, the curves of the training, name -> one
+    value for each epoch.
 
-    Every verb takes one id or several. One id alone gives what one row of the answer for several is.
+    Every verb takes one id or several. One id alone gives what one row of the answer for several
+    is.
 
     >>> from keras_recs import EASE, from_matrix
     >>> ease = EASE(reg=1.0).fit(from_matrix([[1, 1, 0], [1, 1, 0], [0, 1, 1], [1, 0, 0]]))
@@ -58,7 +73,7 @@ class Recommender(Hyperparameters, abc.ABC):
     #: What the data set must hold, by the names that `Dataset.has` knows.
     requires: ClassVar[tuple[str, ...]] = ()
 
-    # --- what an answer implements ---------------------------------------------------------------------------
+    # --- what an answer implements ----------------------------------------------------------------
 
     @abc.abstractmethod
     def _fit(self, data: Dataset) -> None:
@@ -66,11 +81,12 @@ class Recommender(Hyperparameters, abc.ABC):
 
     @abc.abstractmethod
     def _score(self, users: np.ndarray) -> np.ndarray:
-        """(len(users), n_items) scores for user indices, in a new array: `recommend` overwrites it."""
+        """(len(users), n_items) scores for user indices, in a new array: `recommend` overwrites
+        it."""
 
     def _predict(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
-        """(n,) values for pairs of indices. Here they are read out of whole rows of scores; answer by answer,
-        there is often a shorter way."""
+        """(n,) values for pairs of indices. Here they are read out of whole rows of scores; answer
+        by answer, there is often a shorter way."""
         rows, row_of_pair = np.unique(users, return_inverse=True)
         out = np.empty(len(users), np.float32)
         for block in self._blocks(len(rows)):
@@ -79,24 +95,31 @@ class Recommender(Hyperparameters, abc.ABC):
         return out
 
     def _item_similarity(self, items: np.ndarray) -> np.ndarray:
-        """(len(items), n_items) how alike some items (indices) are to all, in a new array; -inf where nothing is known.
+        """(len(items), n_items) how alike some items (indices) are to all, in a new array; -inf
+        where nothing is known.
 
-        For answers that have item vectors or item-item weights; for the others there is nothing to override."""
-        raise NotImplementedError(f"{type(self).__name__} does not say how alike two items are; similar_items is there "
-                                  f"for what has item vectors or item-item weights: {', '.join(WITH_SIMILAR_ITEMS)}")
+        For answers that have item vectors or item-item weights; for the others there is nothing to
+        override."""
+        raise NotImplementedError(
+            f"{type(self).__name__} does not say how alike two items are; similar_items is there "
+            f"for what has item vectors or item-item weights: {', '.join(WITH_SIMILAR_ITEMS)}"
+        )
 
-    # --- the public verbs ------------------------------------------------------------------------------------
+    # --- the public verbs -------------------------------------------------------------------------
 
     def fit(self, data: Dataset) -> Self:
-        """Learn from `data` and return self. When anything goes wrong, what was learned before is untouched.
+        """Learn from `data` and return self. When anything goes wrong, what was learned before is
+        untouched.
 
         Raises:
             TypeError: `data` is not a Dataset.
             ValueError: the data set lacks what this answer needs.
         """
         if not isinstance(data, Dataset):
-            raise TypeError(f"data must be a Dataset, got {type(data).__name__}; "
-                            "Dataset.from_arrays, from_frame, from_matrix, read_csv and read_parquet make one")
+            raise TypeError(
+                f"data must be a Dataset, got {type(data).__name__}; "
+                "Dataset.from_arrays, from_frame, from_matrix, read_csv and read_parquet make one"
+            )
         data.require(*self.requires, by=type(self).__name__)
         before = self.__dict__.copy()
         try:
@@ -130,15 +153,17 @@ class Recommender(Hyperparameters, abc.ABC):
     def predict(self, users: Any, items: Any) -> np.ndarray:
         """Values of pairs of user and item, in the answer's own units (a rating, a probability, …).
 
-        Two columns, (n,) and (n,), are pairs, side by side. What else comes is broadcast as NumPy does it: one user
-        with (n,) items, (n, 1) users with (m,) items. Only columns of different lengths are refused even where one
-        has length 1: it is more often a column that lost its other entries than a wish for all pairs.
+        Two columns, (n,) and (n,), are pairs, side by side. What else comes is broadcast as NumPy
+        does it: one user with (n,) items, (n, 1) users with (m,) items. Only columns of different
+        lengths are refused even where one has length 1: it is more often a column that lost its
+        other entries than a wish for all pairs.
 
         Args:
             users, items: ids; one, a column, or an array of any shape.
 
         Returns:
-            float32 of the shape of users and items broadcast together; of one user and one item a number.
+            float32 of the shape of users and items broadcast together; of one user and one item a
+            number.
 
         Raises:
             NotFittedError: before `fit`.
@@ -150,34 +175,43 @@ class Recommender(Hyperparameters, abc.ABC):
         values = self._without_nan(self._predict(user_index.ravel(), item_index.ravel()))
         return values.reshape(user_index.shape)[()]
 
-    def recommend(self, users: Any, k: int = 10, *, exclude_seen: bool = True,
-                  candidates: Any = None) -> Recommendations:
+    def recommend(
+        self, users: Any, k: int = 10, *, exclude_seen: bool = True, candidates: Any = None
+    ) -> Recommendations:
         """The `k` best items for each of `users`, ties by the lower position in `item_ids_`.
 
         Args:
             users: ids, or one id: then the lists are those of one user, and `of()` is that user's.
-            k: length of each list. Where fewer items are left, the list ends with fillers (see `Recommendations`).
-            exclude_seen: leave out what the user met in the training data.
-            candidates: item ids to choose from: (m,) the same for all, or (len(users), m) for each user.
+            k: length of each list. Where fewer items are left, the list ends with fillers (see
+            `Recommendations`). exclude_seen: leave out what the user met in the training data.
+            candidates: item ids to choose from: (m,) the same for all, or (len(users), m) for each
+                user.
 
         Raises:
             NotFittedError: before `fit`.
             KeyError: an unknown user or candidate.
-            ValueError, TypeError: a `k` that is not a positive whole number, candidates of another shape.
+            ValueError, TypeError: a `k` that is not a positive whole number, candidates of another
+                shape.
         """
         self._check_fitted()
         whole_number("k", k)
         user_ids = as_ids("users", users)
         index = self._user_ids.index("users", user_ids)
-        allowed = None if candidates is None else candidate_index(candidates, len(index), self._item_ids)
+        allowed = (
+            None if candidates is None else candidate_index(candidates, len(index), self._item_ids)
+        )
 
         def scores(block: slice) -> np.ndarray:
             table = self._checked_scores(index[block])
             if exclude_seen:
                 seen = self.seen_[index[block]]
-                table[np.repeat(np.arange(seen.shape[0]), np.diff(seen.indptr)), seen.indices] = -np.inf
+                table[
+                    np.repeat(np.arange(seen.shape[0]), np.diff(seen.indptr)), seen.indices
+                ] = -np.inf
             if allowed is not None:
-                table[~membership(allowed if allowed.ndim == 1 else allowed[block], table.shape)] = -np.inf
+                table[
+                    ~membership(allowed if allowed.ndim == 1 else allowed[block], table.shape)
+                ] = -np.inf
             return table
 
         return self._ranked(user_ids, k, scores, "user")
@@ -185,13 +219,14 @@ class Recommender(Hyperparameters, abc.ABC):
     def similar_items(self, items: Any, k: int = 10) -> Recommendations:
         """The `k` items most like each of `items`, ties by the lower position in `item_ids_`.
 
-        What "like" means is the answer's: the cosine of two item vectors, or the weight from one item to the other.
-        An item is never in its own list. Of an item of which nothing was learned, nothing is like it: its list is
-        empty, and it is in no other.
+        What "like" means is the answer's: the cosine of two item vectors, or the weight from one
+        item to the other. An item is never in its own list. Of an item of which nothing was
+        learned, nothing is like it: its list is empty, and it is in no other.
 
         Args:
             items: ids, or one id.
-            k: length of each list. Where fewer items are left, the list ends with fillers (see `Recommendations`).
+            k: length of each list. Where fewer items are left, the list ends with fillers (see
+                `Recommendations`).
 
         Returns:
             lists whose `queries` are `items`, and whose scores are the similarities.
@@ -214,13 +249,18 @@ class Recommender(Hyperparameters, abc.ABC):
 
         return self._ranked(item_ids, k, similarity, "item")
 
-    # --- saving ----------------------------------------------------------------------------------------------
+    # --- saving -----------------------------------------------------------------------------------
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the fitted recommender to one file: arrays, JSON and, for Keras answers, the `.keras` model."""
+        """Write the fitted recommender to one file: arrays, JSON and, for Keras answers, the
+        `.keras` model."""
         self._check_fitted()
         state, blobs = self._state()
-        about = {"class": type(self).__name__, "module": type(self).__module__, "params": self.get_params()}
+        about = {
+            "class": type(self).__name__,
+            "module": type(self).__module__,
+            "params": self.get_params(),
+        }
         storage.write(path, about, state, blobs)
 
     @classmethod
@@ -234,14 +274,21 @@ class Recommender(Hyperparameters, abc.ABC):
         return cls._loaded(path, *storage.read(path))
 
     @classmethod
-    def _loaded(cls, path: str | os.PathLike[str], meta: dict[str, Any], state: dict[str, Any],
-                blobs: dict[str, bytes]) -> Self:
+    def _loaded(
+        cls,
+        path: str | os.PathLike[str],
+        meta: dict[str, Any],
+        state: dict[str, Any],
+        blobs: dict[str, bytes],
+    ) -> Self:
         if meta.get("class") != cls.__name__:
             raise storage.StorageError(f"{path} holds a {meta.get('class')}, not a {cls.__name__}")
         try:
             recommender = cls(**meta["params"])
         except (KeyError, TypeError, ValueError) as error:
-            raise storage.StorageError(f"{path} was saved by another version of {cls.__name__}: {error}") from error
+            raise storage.StorageError(
+                f"{path} was saved by another version of {cls.__name__}: {error}"
+            ) from error
         try:
             recommender._restore(state, blobs)
             recommender._index_ids()
@@ -250,28 +297,36 @@ class Recommender(Hyperparameters, abc.ABC):
         return recommender
 
     def _state(self) -> tuple[dict[str, Any], dict[str, bytes]]:
-        learned = {name: value for name, value in self.__dict__.items()
-                   if name.endswith("_") and not name.startswith("_")}
+        learned = {
+            name: value
+            for name, value in self.__dict__.items()
+            if name.endswith("_") and not name.startswith("_")
+        }
         return learned, {}
 
     def _restore(self, state: dict[str, Any], blobs: dict[str, bytes]) -> None:
         self.__dict__.update(state)
 
-    # --- plumbing --------------------------------------------------------------------------------------------
+    # --- plumbing ---------------------------------------------------------------------------------
 
     def _index_ids(self) -> None:
         self._user_ids, self._item_ids = IdMap(self.user_ids_), IdMap(self.item_ids_)
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "_item_ids"):
-            raise NotFittedError(f"this {type(self).__name__} has not learned anything yet: call fit(data) first")
+            raise NotFittedError(
+                f"this {type(self).__name__} has not learned anything yet: call fit(data) first"
+            )
 
     def _blocks(self, n: int) -> Iterator[slice]:
         size = max(1, BLOCK_CELLS // len(self.item_ids_))
         return (slice(start, min(start + size, n)) for start in range(0, n, size))
 
-    def _ranked(self, ids: np.ndarray, k: int, values: Callable[[slice], np.ndarray], kind: str) -> Recommendations:
-        """The k best of each row of `values`, which makes (len(block), n_items) for a block of `ids` at a time."""
+    def _ranked(
+        self, ids: np.ndarray, k: int, values: Callable[[slice], np.ndarray], kind: str
+    ) -> Recommendations:
+        """The k best of each row of `values`, which makes (len(block), n_items) for a block of
+        `ids` at a time."""
         items, scores = np.empty((len(ids), k), np.int64), np.empty((len(ids), k), np.float32)
         for block in self._blocks(len(ids)):
             items[block], scores[block] = top_k(values(block), k)

@@ -1,4 +1,5 @@
-"""Files of fitted recommenders: arrays, JSON and Keras models in one archive, nothing pickled, written atomically."""
+"""Files of fitted recommenders: arrays, JSON and Keras models in one archive, nothing pickled,
+written atomically."""
 
 from __future__ import annotations
 
@@ -18,31 +19,51 @@ FORMAT = 1
 META = "meta.json"
 
 #: What zipfile raises where bytes of an archive are not what they were.
-DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, RuntimeError, ValueError)
+DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    ValueError,
+)
 
 
 class StorageError(ValueError):
-    """A file that cannot be read as what it should be; the message names the file and what is wrong."""
+    """A file that cannot be read as what it should be; the message names the file and what is
+    wrong."""
 
 
-def write(path: str | os.PathLike[str], meta: dict[str, Any], state: dict[str, Any],
-          blobs: dict[str, bytes] | None = None) -> None:
+def write(
+    path: str | os.PathLike[str],
+    meta: dict[str, Any],
+    state: dict[str, Any],
+    blobs: dict[str, bytes] | None = None,
+) -> None:
     """Write `state` (arrays, sparse matrices, JSON values) and `blobs` (whole files) to `path`.
 
-    The archive is written beside `path` and renamed when it is complete: a crash leaves the old file.
-    """
+    The archive is written beside `path` and renamed when it is complete: a crash leaves the old
+    file."""
     path = Path(path)
     plain: dict[str, Any] = {}
     kinds: dict[str, str] = {}
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as out:
+        with (
+            os.fdopen(handle, "wb") as file,
+            zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as out,
+        ):
             for name, value in state.items():
                 if sparse.issparse(value):
                     kinds[name] = "sparse"
                     csr = sparse.csr_array(value)
-                    parts = {"data": csr.data, "indices": csr.indices, "indptr": csr.indptr,
-                             "shape": np.array(csr.shape)}
+                    parts = {
+                        "data": csr.data,
+                        "indices": csr.indices,
+                        "indptr": csr.indptr,
+                        "shape": np.array(csr.shape),
+                    }
                     for part, array in parts.items():
                         _put_array(out, f"{name}.{part}", array)
                 elif isinstance(value, np.ndarray):
@@ -54,7 +75,9 @@ def write(path: str | os.PathLike[str], meta: dict[str, Any], state: dict[str, A
                 out.writestr(name, content)
             document = {"format": FORMAT, **meta, "kinds": kinds, "values": plain}
             out.writestr(META, json.dumps(document, indent=1, ensure_ascii=False))
-        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes private files; a saved model is an ordinary one
+        os.chmod(
+            temporary, 0o666 & ~_umask()
+        )  # mkstemp makes private files; a saved model is an ordinary one
         os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
@@ -68,21 +91,27 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Any], 
             with zipfile.ZipFile(file) as archive:
                 members = {name: archive.read(name) for name in archive.namelist()}
         except DAMAGE as error:
-            raise StorageError(f"{path} is truncated or not a saved recommender: {error}") from error
+            raise StorageError(
+                f"{path} is truncated or not a saved recommender: {error}"
+            ) from error
     if META not in members:
         raise StorageError(f"{path} is not a saved recommender: it has no {META}")
     try:
         meta = json.loads(members.pop(META))
         version = meta.pop("format")
         if version != FORMAT:
-            raise StorageError(f"{path} has file format {version!r}; this version of keras_recs reads {FORMAT}")
+            raise StorageError(
+                f"{path} has file format {version!r}; this version of keras_recs reads {FORMAT}"
+            )
         state = meta.pop("values")
         for name, kind in meta.pop("kinds").items():
             if kind == "array":
                 state[name] = _get_array(members, name)
             else:
-                data, indices, indptr, shape = (_get_array(members, f"{name}.{part}")
-                                                for part in ("data", "indices", "indptr", "shape"))
+                data, indices, indptr, shape = (
+                    _get_array(members, f"{name}.{part}")
+                    for part in ("data", "indices", "indptr", "shape")
+                )
                 state[name] = sparse.csr_array((data, indices, indptr), shape=tuple(shape))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, StorageError):

@@ -12,12 +12,18 @@ from keras_recs.questions import QUESTIONS, Question, question
 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 LANGUAGES = ("en", "zh")
-LANGUAGE = click.option("--language", type=click.Choice(LANGUAGES), default="en", show_default=True,
-                        help="English or Chinese.")
+LANGUAGE = click.option(
+    "--language",
+    type=click.Choice(LANGUAGES),
+    default="en",
+    show_default=True,
+    help="English or Chinese.",
+)
 
 
 class Number(click.ParamType):
-    """The number of a question, as 5, 05, q05 or q05_matrix_factorization; with `built`, of one that is answered."""
+    """The number of a question, as 5, 05, q05 or q05_matrix_factorization; with `built`, of one
+    that is answered."""
 
     name = "number"
     MISSING = "It is that of a question, such as 5; `keras-recs list` shows them."
@@ -28,13 +34,19 @@ class Number(click.ParamType):
     def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:
         return self.MISSING
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Question:
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Question:
         if isinstance(value, Question):
             return value
         try:
             q = question(value)
         except ValueError:
-            self.fail(f"{value!r} is not the number of a question; they go from 1 to {len(QUESTIONS)}", param, ctx)
+            self.fail(
+                f"{value!r} is not the number of a question; they go from 1 to {len(QUESTIONS)}",
+                param,
+                ctx,
+            )
         if self.built and not q.built:
             there = ", ".join(str(other.number) for other in QUESTIONS if other.built)
             self.fail(f"question {q.number} is not answered yet; these are: {there}", param, ctx)
@@ -46,7 +58,9 @@ class Numbers(click.ParamType):
 
     name = "numbers"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[Question]:
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> list[Question]:
         if isinstance(value, list):
             return value
         one = Number(built=True)
@@ -62,7 +76,8 @@ def console() -> Any:
 
 
 def table(*columns: str) -> Any:
-    """A plain table with these headings. What is too long goes on in the next line; nothing is cut off."""
+    """A plain table with these headings. What is too long goes on in the next line; nothing is cut
+    off."""
     from rich import box
     from rich.table import Table
 
@@ -82,11 +97,14 @@ def can_show(text: str) -> bool:
 
 
 def unbroken(out: Any, text: str, style: str = "") -> None:
-    """Print a line that is copied as it stands, a path or a command: never wrapped, whatever the width."""
+    """Print a line that is copied as it stands, a path or a command: never wrapped, whatever the
+    width."""
     out.print(text, style=style or None, soft_wrap=True, highlight=False, markup=False)
 
 
 def print_json(value: Any) -> None:
     """`value` as readable JSON on standard output."""
     text = json.dumps(value, indent=1, ensure_ascii=False)
-    click.echo(text if can_show(text) else json.dumps(value, indent=1))  # an escape loses nothing, a "?" would
+    click.echo(
+        text if can_show(text) else json.dumps(value, indent=1)
+    )  # an escape loses nothing, a "?" would

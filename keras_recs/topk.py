@@ -6,10 +6,11 @@ import numpy as np
 
 
 def top_k(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """The `k` highest scores of each row and their columns, best first; of equal scores the lower column wins.
+    """The `k` highest scores of each row and their columns, best first; of equal scores the lower
+    column wins.
 
-    A score of -inf marks what must not be chosen: its place gets column -1 and score -inf. Rows shorter than
-    `k` are padded in the same way.
+    A score of -inf marks what must not be chosen: its place gets column -1 and score -inf. Rows
+    shorter than `k` are padded in the same way.
 
     Args:
         scores: (n, m) floats without NaN.
@@ -23,18 +24,23 @@ def top_k(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     n, m = scores.shape
     if k < m:
         columns = np.argpartition(-scores, k - 1, axis=1)[:, :k]
-        # Partition leaves it to chance which of the scores equal to the k-th gets in. Where there are more of
-        # them than places, choose again.
+        # Partition leaves it to chance which of the scores equal to the k-th gets in. Where there
+        # are more of them than places, choose again.
         worst = np.take_along_axis(scores, columns, axis=1).min(axis=1, keepdims=True)
         tied = np.flatnonzero(np.count_nonzero(scores >= worst, axis=1) > k)
         if len(tied):
             columns[tied] = _lowest_columns(scores[tied], worst[tied], k)
-        columns = np.sort(columns, axis=1)  # so that the stable sort below settles ties within the k
+        columns = np.sort(
+            columns, axis=1
+        )  # so that the stable sort below settles ties within the k
     else:
         columns = np.broadcast_to(np.arange(m), (n, m))
     values = np.take_along_axis(scores, columns, axis=1)
     order = np.argsort(-values, axis=1, kind="stable")
-    columns, values = np.take_along_axis(columns, order, axis=1), np.take_along_axis(values, order, axis=1)
+    columns, values = (
+        np.take_along_axis(columns, order, axis=1),
+        np.take_along_axis(values, order, axis=1),
+    )
     columns[np.isneginf(values)] = -1
     if k > m:
         columns = np.pad(columns, ((0, 0), (0, k - m)), constant_values=-1)

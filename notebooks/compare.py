@@ -1,10 +1,12 @@
-"""Says whether the outputs of two runs of a notebook agree, after `outputs.py` has brought them into one form.
+"""Says whether the outputs of two runs of a notebook agree, after `outputs.py` has brought them
+into one form.
 
 Nothing here runs a notebook or touches a file. The rules:
 
 * Words must be equal, whole numbers too; other numbers may differ a little.
 * A time or a speed is never compared, a picture only by its presence.
-* The cell tag `varies` marks learned output, where only numbers with a fraction are compared, and loosely.
+* The cell tag `varies` marks learned output, where only numbers with a fraction are compared, and
+loosely.
 * The cell tag `timing` marks output that is not compared at all.
 """
 
@@ -42,7 +44,7 @@ USUAL = Tolerance(relative=0.02, absolute=2e-3, exact=True)
 VARIES = Tolerance(relative=0.15, absolute=0.02, exact=False)
 
 
-# --- Numbers and words --------------------------------------------------------------------------------------
+# --- Numbers and words ----------------------------------------------------------------------------
 
 _DIGITS = r"(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)"
 # NumPy prints 1.0 as "1.", so a point before a space or a bracket belongs to the number.
@@ -73,14 +75,16 @@ _TOKEN = re.compile(
 
 @dataclass(frozen=True)
 class Reading:
-    """A text taken apart: `words` has a mark in place of each number, `numbers` the numbers as printed."""
+    """A text taken apart: `words` has a mark in place of each number, `numbers` the numbers as
+    printed."""
 
     words: str
     numbers: tuple[str, ...]
 
 
 def read_text(text: str) -> Reading:
-    """Takes numbers out of `text`, masks times and speeds, and folds white space and ruled lines."""
+    """Takes numbers out of `text`, masks times and speeds, and folds white space and ruled
+    lines."""
     numbers: list[str] = []
 
     def replace(match: re.Match[str]) -> str:
@@ -103,10 +107,13 @@ def _is_whole(number: str) -> bool:
 
 
 def numbers_agree(old: str, new: str, tolerance: Tolerance) -> bool:
-    """Whether two printed numbers agree: whole ones exactly where asked, others within the tolerance."""
+    """Whether two printed numbers agree: whole ones exactly where asked, others within the
+    tolerance."""
     if _is_whole(old) and _is_whole(new):
         return old == new or not tolerance.exact
-    if tolerance.exact and any(_is_whole(number) and not number.endswith(".") for number in (old, new)):
+    if tolerance.exact and any(
+        _is_whole(number) and not number.endswith(".") for number in (old, new)
+    ):
         return False  # a whole number became a fraction, or the other way round
     a, b = (float(number.replace(",", "").replace("−", "-")) for number in (old, new))
     if math.isnan(a) or math.isnan(b):
@@ -156,17 +163,20 @@ def html_text(html: str) -> str:
     return "\n".join(line.strip() for line in "".join(parser.parts).splitlines() if line.strip())
 
 
-# --- Cells --------------------------------------------------------------------------------------------------
+# --- Cells ----------------------------------------------------------------------------------------
 
 
 def _texts(output: NotebookNode) -> dict[str, str | None]:
-    """The kinds of content of an output and the text of each, None for what is compared by presence alone."""
+    """The kinds of content of an output and the text of each, None for what is compared by presence
+    alone."""
     if output.output_type == "stream":
         return {output.name: output.text}
     if output.output_type == "error":
         return {"error": f"{output.ename}: {output.evalue}"}
     texts: dict[str, str | None] = {}
-    for mime, value in sorted(output.data.items(), key=lambda pair: (pair[0] != "text/plain", pair[0])):
+    for mime, value in sorted(
+        output.data.items(), key=lambda pair: (pair[0] != "text/plain", pair[0])
+    ):
         text = html_text(value) if mime == "text/html" else value
         texts[mime] = text if mime.startswith("text/") else None
     return texts
@@ -181,14 +191,18 @@ def diff_lines(old: str, new: str, tolerance: Tolerance = USUAL) -> list[str]:
     """The lines in which two texts differ, "-" before the committed ones and "+" before the new."""
 
     def fold(text: str) -> list[str]:
-        return [part for line in text.splitlines() for part in textwrap.wrap(line, LINE_WIDTH) or [""]]
+        return [
+            part for line in text.splitlines() for part in textwrap.wrap(line, LINE_WIDTH) or [""]
+        ]
 
     before, after = fold(old), fold(new)
     old_words, new_words = ([read_text(line).words for line in lines] for lines in (before, after))
     matcher = difflib.SequenceMatcher(None, old_words, new_words, autojunk=False)
     shown = list(after)
     for start, other, length in matcher.get_matching_blocks():
-        for i in range(length):  # a line that agrees must not show up because of its last digits or its times
+        for i in range(
+            length
+        ):  # a line that agrees must not show up because of its last digits or its times
             if texts_agree(before[start + i], after[other + i], tolerance):
                 shown[other + i] = before[start + i]
     lines = list(difflib.unified_diff(before, shown, n=0, lineterm=""))[2:]
@@ -197,7 +211,8 @@ def diff_lines(old: str, new: str, tolerance: Tolerance = USUAL) -> list[str]:
 
 
 def cell_difference(old: NotebookNode, new: NotebookNode) -> str | None:
-    """Why the committed code cell `old` is not what running it gives (`new`), or None where they agree.
+    """Why the committed code cell `old` is not what running it gives (`new`), or None where they
+    agree.
 
     Both are normalised.
     """
@@ -216,8 +231,13 @@ def cell_difference(old: NotebookNode, new: NotebookNode) -> str | None:
         before: dict[str, Any] = _texts(old_output) if old_output else {}
         after: dict[str, Any] = _texts(new_output) if new_output else {}
         if before.keys() != after.keys():
-            lines += [f"- {', '.join(before) or 'no output'}", f"+ {', '.join(after) or 'no output'}"]
-        for kind in [kind for kind in before | after if (before.get(kind), after.get(kind)) != (None, None)]:
+            lines += [
+                f"- {', '.join(before) or 'no output'}",
+                f"+ {', '.join(after) or 'no output'}",
+            ]
+        for kind in [
+            kind for kind in before | after if (before.get(kind), after.get(kind)) != (None, None)
+        ]:
             a, b = before.get(kind) or "", after.get(kind) or ""
             if not texts_agree(a, b, tolerance):
                 lines += diff_lines(a, b, tolerance)
@@ -229,14 +249,18 @@ def cell_difference(old: NotebookNode, new: NotebookNode) -> str | None:
     return "\n".join(["the outputs differ (- committed, + now)", *lines])
 
 
-# --- Notebooks ----------------------------------------------------------------------------------------------
+# --- Notebooks ------------------------------------------------------------------------------------
 
 
 def label(notebook: NotebookNode, index: int) -> str:
     """How messages name a cell: its place, its number in JupyterLab and its first line."""
     cell = notebook.cells[index]
     lines = cell.source.strip().splitlines() or [""]
-    code = [i for i, other in enumerate(notebook.cells) if other.cell_type == "code" and other.source.strip()]
+    code = [
+        i
+        for i, other in enumerate(notebook.cells)
+        if other.cell_type == "code" and other.source.strip()
+    ]
     number = f" [{code.index(index) + 1}]" if index in code else ""
     return f"cell {index + 1}{number} `{lines[0][:80]}`"
 
@@ -244,11 +268,12 @@ def label(notebook: NotebookNode, index: int) -> str:
 def merge(
     old: NotebookNode, fresh: NotebookNode, pictures: bool, paths: re.Pattern[str]
 ) -> tuple[NotebookNode, list[str]]:
-    """The notebook that should be committed, and in what the committed one differs from its fresh run.
+    """The notebook that should be committed, and in what the committed one differs from its fresh
+    run.
 
-    Cells keep their committed outputs up to the first that differs; from there on all outputs are fresh, so
-    that they stem from one run. A picture also counts as different when other code drew it: a digest of the
-    cell's code and all code above it is kept with the cell.
+    Cells keep their committed outputs up to the first that differs; from there on all outputs are
+    fresh, so that they stem from one run. A picture also counts as different when other code drew
+    it: a digest of the cell's code and all code above it is kept with the cell.
     """
     merged = copy.deepcopy(old)
     digest = hashlib.sha256()

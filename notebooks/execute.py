@@ -4,9 +4,10 @@
     python notebooks/execute.py q05 q07           check those whose names start so
     python notebooks/execute.py --update          check, and write outputs that have changed
 
-Each notebook runs from top to bottom in a fresh kernel of this interpreter, in the notebooks folder. The exit
-code is 0 where all is well, 1 where a notebook failed, 2 where the command makes no sense. `compare.py` says
-which differences count. `feed.py` fills the cells that hold the texts of the interview.
+Each notebook runs from top to bottom in a fresh kernel of this interpreter, in the notebooks
+folder. The exit code is 0 where all is well, 1 where a notebook failed, 2 where the command makes
+no sense. `compare.py` says which differences count. `feed.py` fills the cells that hold the texts
+of the interview.
 """
 
 from __future__ import annotations
@@ -43,8 +44,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 FOLDER = Path(__file__).resolve().parent
 LARGEST = 1_000_000  # bytes of a committed notebook
 
-#: What the kernels see on top of the environment: a quiet TensorFlow, and the same hashes, figures and line
-#: widths everywhere.
+#: What the kernels see on top of the environment: a quiet TensorFlow, and the same hashes, figures
+#: and line widths everywhere.
 KERNEL_ENVIRONMENT = {
     "PYTHONHASHSEED": "0",
     "TF_CPP_MIN_LOG_LEVEL": "3",
@@ -78,7 +79,8 @@ class Options:
 
 
 class ThisInterpreter(KernelSpecManager):
-    """Knows one kernel, that of the running interpreter, whatever kernels are installed under that name."""
+    """Knows one kernel, that of the running interpreter, whatever kernels are installed under that
+    name."""
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
         command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
@@ -103,7 +105,8 @@ class Kernels:
 def run_notebook(
     notebook: NotebookNode, options: Options, kernels: Kernels, started: Callable[[int, int], None]
 ) -> tuple[NotebookNode, str | None]:
-    """Runs a copy of `notebook`; returns it with its outputs, and what stopped it if something did."""
+    """Runs a copy of `notebook`; returns it with its outputs, and what stopped it if something
+    did."""
     fresh = copy.deepcopy(notebook)
     for cell in fresh.cells:
         if cell.cell_type == "code":
@@ -133,16 +136,26 @@ def run_notebook(
     )
     kernels.running.append(manager)
     problem = None
-    # A folder of its own keeps the start-up files of the user's IPython out of the kernel. The log takes what
-    # the process writes besides its outputs; it matters only when the kernel dies.
-    with tempfile.TemporaryDirectory() as own, open(Path(own, "log"), "w+", encoding="utf-8") as log:
+    # A folder of its own keeps the start-up files of the user's IPython out of the kernel. The log
+    # takes what the process writes besides its outputs; it matters only when the kernel dies.
+    with (
+        tempfile.TemporaryDirectory() as own,
+        open(Path(own, "log"), "w+", encoding="utf-8") as log,
+    ):
         environment = {**os.environ, **KERNEL_ENVIRONMENT, "IPYTHONDIR": own}
         environment.pop("PYTHONWARNINGS", None)  # a warning must show
         # Without a GPU the numbers are the same everywhere; who sets the variable can have one.
         environment.setdefault("CUDA_VISIBLE_DEVICES", "-1")
         try:
-            asyncio.run(client.async_execute(
-                cleanup_kc=True, env=environment, cwd=str(options.folder), stdout=log, stderr=log))
+            asyncio.run(
+                client.async_execute(
+                    cleanup_kc=True,
+                    env=environment,
+                    cwd=str(options.folder),
+                    stdout=log,
+                    stderr=log,
+                )
+            )
         except CellExecutionError as error:
             arrow = re.search(r"^-+> .*$", clean_text(error.traceback), re.MULTILINE)
             problem = f"raised {error.ename}: {error.evalue}" + (f"\n{arrow[0]}" if arrow else "")
@@ -156,20 +169,28 @@ def run_notebook(
     return normalise(fresh), problem and f"{label(fresh, current)}: {clean_text(problem)}"
 
 
-def check(path: Path, options: Options, kernels: Kernels, started: Callable[[int, int], None]) -> Outcome:
-    """Runs one notebook, compares it with its committed form, writes its page and, if asked, the notebook."""
+def check(
+    path: Path, options: Options, kernels: Kernels, started: Callable[[int, int], None]
+) -> Outcome:
+    """Runs one notebook, compares it with its committed form, writes its page and, if asked, the
+    notebook."""
     outcome = Outcome(path.stem)
     begin = time.perf_counter()
     committed = path.read_text(encoding="utf-8")
     old = normalise(nbformat.reads(committed, as_version=4))
     fed, stale = feed(old, path.stem)
     if options.update:
-        old, stale = fed, feed(fed, path.stem)[1]  # what feeding cannot mend: a wrong mark, a cell too few
+        old, stale = (
+            fed,
+            feed(fed, path.stem)[1],
+        )  # what feeding cannot mend: a wrong mark, a cell too few
     outcome.failures += stale
     fresh, problem = run_notebook(old, options, kernels, started)
     paths = machine_paths([FOLDER.parent, options.folder.parent])
     for index, cell in enumerate(fresh.cells):
-        why = None if problem else blemish(cell, paths)  # a cell that raised holds its error as an output
+        why = (
+            None if problem else blemish(cell, paths)
+        )  # a cell that raised holds its error as an output
         outcome.failures += [f"{label(fresh, index)}: {why}"] if why else []
     if problem:
         outcome.failures.append(problem)
@@ -193,7 +214,8 @@ def check(path: Path, options: Options, kernels: Kernels, started: Callable[[int
 
 
 def select(folder: Path, names: Sequence[str]) -> list[Path]:
-    """The notebooks whose names begin so, all without names; ValueError for a name that fits none."""
+    """The notebooks whose names begin so, all without names; ValueError for a name that fits
+    none."""
     every = {path.stem: path for path in sorted(folder.glob("*.ipynb"))}
     if not every:
         raise ValueError(f"no notebooks in {folder}")
@@ -211,18 +233,29 @@ def run_all(chosen: Sequence[Path], options: Options, jobs: int, console: Consol
     """Runs the notebooks, `jobs` at a time, and tells of each as it ends."""
     outcomes = []
     kernels = Kernels()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     with (
-        Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress,
+        Progress(
+            *columns, console=console, transient=True, disable=not console.is_terminal
+        ) as progress,
         ThreadPoolExecutor(jobs) as pool,
     ):
 
         def run(path: Path) -> Outcome:
             task = progress.add_task(path.stem, total=None)
             try:
-                return check(path, options, kernels, lambda i, n: progress.update(task, completed=i, total=n))
+                return check(
+                    path, options, kernels, lambda i, n: progress.update(task, completed=i, total=n)
+                )
             except Exception as error:  # whatever befalls one notebook, the others still run
-                return Outcome(path.stem, word="FAILED", failures=[f"{type(error).__name__}: {error}"])
+                return Outcome(
+                    path.stem, word="FAILED", failures=[f"{type(error).__name__}: {error}"]
+                )
             finally:
                 progress.remove_task(task)
 
@@ -247,11 +280,17 @@ def say(console: Console, text: str) -> None:
 
 def main(arguments: Sequence[str] | None = None, folder: Path = FOLDER) -> int:
     """The command; `folder` is where the notebooks lie. Returns the exit code."""
-    parser = argparse.ArgumentParser(prog="execute.py", description="Runs the notebooks and checks them.")
+    parser = argparse.ArgumentParser(
+        prog="execute.py", description="Runs the notebooks and checks them."
+    )
     parser.add_argument("names", nargs="*", metavar="NAME", help="names or their beginnings (all)")
     parser.add_argument("--update", action="store_true", help="write the outputs that have changed")
-    parser.add_argument("--pictures", action="store_true", help="with --update: write all pictures anew")
-    parser.add_argument("--html", type=Path, metavar="DIR", help="where the pages go (build/notebooks)")
+    parser.add_argument(
+        "--pictures", action="store_true", help="with --update: write all pictures anew"
+    )
+    parser.add_argument(
+        "--html", type=Path, metavar="DIR", help="where the pages go (build/notebooks)"
+    )
     parser.add_argument("--jobs", type=int, default=1, help="notebooks to run at a time (1)")
     parser.add_argument("--timeout", type=int, default=600, help="seconds for a cell (600)")
     asked = parser.parse_args(arguments)

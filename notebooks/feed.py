@@ -1,8 +1,9 @@
-"""Feeds the cells of a notebook that hold the texts of the interview, and says where they are stale.
+"""Feeds the cells of a notebook that hold the texts of the interview, and says where they are
+stale.
 
-Such a cell names its kind in its metadata: {"keras_recs": "sixty-seconds"}. Its source is written from
-`keras_recs/interview/texts/`, the one place where these texts are edited. `execute.py --update` does so when it runs
-a notebook; to write the cells without running anything:
+Such a cell names its kind in its metadata: {"keras_recs": "sixty-seconds"}. Its source is written
+from `keras_recs/interview/texts/`, the one place where these texts are edited. `execute.py
+--update` does so when it runs a notebook; to write the cells without running anything:
 
     python notebooks/feed.py
 """
@@ -26,31 +27,42 @@ MARK = "keras_recs"  # cell metadata: the kind of text that the cell holds
 def feed(notebook: NotebookNode, stem: str) -> tuple[NotebookNode, list[str]]:
     """A copy of `notebook` that holds today's texts, and in what `notebook` differs from it.
 
-    A notebook whose name is that of a built question has to have one cell of each kind; others have none.
-    """
+    A notebook whose name is that of a built question has to have one cell of each kind; others have
+    none."""
     fed = copy.deepcopy(notebook)
     built = {q.stem: q for q in QUESTIONS if q.built}
-    marks = [(index, each.metadata[MARK]) for index, each in enumerate(fed.cells) if MARK in each.metadata]
+    marks = [
+        (index, each.metadata[MARK])
+        for index, each in enumerate(fed.cells)
+        if MARK in each.metadata
+    ]
     differences = []
     for index, kind in marks:
         name = label(notebook, index)
         if stem not in built or kind not in KINDS or fed.cells[index].cell_type != "markdown":
-            differences.append(f"{name}: marked {kind!r}; only Markdown cells in the notebook of a built question "
-                               f"are marked, with one of {', '.join(KINDS)}")
+            differences.append(
+                f"{name}: marked {kind!r}; only Markdown cells in the notebook of a built question "
+                f"are marked, with one of {', '.join(KINDS)}"
+            )
             continue
         source = cell(built[stem], kind)
         if fed.cells[index].source != source:
             fed.cells[index].source = source
-            differences.append(f"{name}: not what keras_recs/interview/texts/{stem}.*.md say today "
-                               "(--update writes it anew)")
+            differences.append(
+                f"{name}: not what keras_recs/interview/texts/{stem}.*.md say today "
+                "(--update writes it anew)"
+            )
     if stem in built and sorted(kind for _, kind in marks) != sorted(KINDS):
-        differences.append(f"the cells marked {', '.join(kind for _, kind in marks) or 'none'} should be "
-                           f"{', '.join(KINDS)}, one each")
+        differences.append(
+            f"the cells marked {', '.join(kind for _, kind in marks) or 'none'} should be "
+            f"{', '.join(KINDS)}, one each"
+        )
     return fed, differences
 
 
 def main(folder: Path) -> None:
-    """Writes the stale cells of all notebooks in `folder`; their code and outputs stay as they are."""
+    """Writes the stale cells of all notebooks in `folder`; their code and outputs stay as they
+    are."""
     for path in sorted(folder.glob("*.ipynb")):
         fed, differences = feed(nbformat.read(path, as_version=4), path.stem)
         if differences:

@@ -20,16 +20,18 @@ WARNING = re.compile(r"^.*warning:.*$", re.IGNORECASE | re.MULTILINE)
 KERNELSPEC = {"display_name": "Python 3", "name": "python3"}
 
 
-# --- One form for outputs -----------------------------------------------------------------------------------
+# --- One form for outputs -------------------------------------------------------------------------
 
 _CONTROL = re.compile(
-    r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[[0-9;?]*[ -/]*[@-~]"  # links and the like; colours, cursor
+    # links and the like; colours, cursor
+    r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[[0-9;?]*[ -/]*[@-~]"
     r"|[\r\n]|\x08+|[^\x1b\r\n\x08]+|\x1b"
 )
-# Only what looks like the address of an object: a hash printed in hexadecimal is a result like any other.
+# Only what looks like the address of an object: a hash printed in hexadecimal is a result like any
+# other.
 _ADDRESS = re.compile(r"(?<=\bat )0x[0-9a-fA-F]{6,}|\b0x7[ef][0-9a-fA-F]{10}\b")
-# TensorFlow's libraries write these while they load, before they read the log level that would silence them.
-# Only information goes: a native warning (W0000) or error (E0000) stays.
+# TensorFlow's libraries write these while they load, before they read the log level that would
+# silence them. Only information goes: a native warning (W0000) or error (E0000) stays.
 _NATIVE_INFO = re.compile(
     r"^(?:WARNING: All log messages before absl::InitializeLog\(\) is called are written to STDERR"
     r"|I0000 00:00:[0-9.]+ +[0-9]+ [\w./-]+:[0-9]+\] .*)(?:\n|\Z)",
@@ -56,7 +58,7 @@ def as_terminal(text: str) -> str:
             redrawn.add(row)
         elif piece[0] != "\x1b":
             line = rows[row].ljust(column)
-            rows[row] = line[:column] + piece + line[column + len(piece):]
+            rows[row] = line[:column] + piece + line[column + len(piece) :]
             column += len(piece)
         elif re.fullmatch(r"\x1b\[\d*A", piece):  # cursor up: nested progress bars
             row = max(0, row - int(piece[2:-1] or 1))
@@ -76,8 +78,8 @@ def clean_text(text: str) -> str:
 def normalise_outputs(outputs: list[NotebookNode]) -> list[NotebookNode]:
     """The outputs of a cell without what changes from run to run: redrawn text, widgets, addresses.
 
-    Standard error becomes one stream at the end. A progress bar is written to it in many pieces with other
-    output between, and only the whole shows whether the bar has vanished.
+    Standard error becomes one stream at the end. A progress bar is written to it in many pieces
+    with other output between, and only the whole shows whether the bar has vanished.
     """
     kept: list[NotebookNode] = []
     errors = ""
@@ -110,7 +112,9 @@ def normalise_outputs(outputs: list[NotebookNode]) -> list[NotebookNode]:
 def normalise(notebook: NotebookNode) -> NotebookNode:
     """A copy of `notebook` with plain metadata, cells counted from 1 and normalised outputs."""
     notebook = copy.deepcopy(notebook)
-    notebook.metadata = nbformat.from_dict({"kernelspec": KERNELSPEC, "language_info": {"name": "python"}})
+    notebook.metadata = nbformat.from_dict(
+        {"kernelspec": KERNELSPEC, "language_info": {"name": "python"}}
+    )
     count = 0
     for cell in notebook.cells:
         for key in ("execution", "ExecuteTime", "widgets"):
@@ -130,11 +134,12 @@ def normalise(notebook: NotebookNode) -> NotebookNode:
     return notebook
 
 
-# --- What must not stand in an output ------------------------------------------------------------------------
+# --- What must not stand in an output -------------------------------------------------------------
 
 
 def blemish(cell: NotebookNode, paths: re.Pattern[str]) -> str | None:
-    """What must not stand in the outputs of a cell: errors, standard error, warnings, machine paths."""
+    """What must not stand in the outputs of a cell: errors, standard error, warnings, machine
+    paths."""
     for output in cell.get("outputs", []):
         if output.output_type == "error":
             return f"an output holds an error: {output.ename}"
@@ -149,7 +154,7 @@ def blemish(cell: NotebookNode, paths: re.Pattern[str]) -> str | None:
         for text in texts:
             found = paths.search(text)
             if found:
-                whole = text[found.start():found.end() + 60].split()[0]
+                whole = text[found.start() : found.end() + 60].split()[0]
                 return f"an output holds a path of this machine: {whole}"
     return None
 
@@ -157,6 +162,8 @@ def blemish(cell: NotebookNode, paths: re.Pattern[str]) -> str | None:
 def machine_paths(folders: Iterable[Path]) -> re.Pattern[str]:
     """Finds the names of `folders`, of what lies in them, and of the home and temporary folders."""
     everywhere = (Path.home(), Path(tempfile.gettempdir()), Path("/tmp"))
-    names = {str(form) for path in (*folders, *everywhere) for form in (path, path.resolve())} - {"/"}
+    names = {str(form) for path in (*folders, *everywhere) for form in (path, path.resolve())} - {
+        "/"
+    }
     longest_first = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
     return re.compile(rf"(?<![\w.~-])(?:{longest_first})(?![\w-])")

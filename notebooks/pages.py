@@ -1,4 +1,5 @@
-"""Writes what a run leaves behind: files in one step, a page for each notebook, and the list of the pages."""
+"""Writes what a run leaves behind: files in one step, a page for each notebook, and the list of the
+pages."""
 
 from __future__ import annotations
 
@@ -26,7 +27,9 @@ def write_page(notebook: NotebookNode, name: str, pages: Path) -> None:
     """Writes the page of an executed notebook."""
     exporter = HTMLExporter(template_name="lab")
     exporter.log.setLevel(logging.ERROR)
-    page, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": title_of(notebook, name)}})
+    page, _ = exporter.from_notebook_node(
+        notebook, {"metadata": {"name": title_of(notebook, name)}}
+    )
     write(pages / f"{name}.html", page.replace("</head>", f"<style>{STYLE}</style></head>", 1))
 
 
@@ -39,7 +42,12 @@ def write_index(folder: Path, pages: Path) -> None:
             title = re.search(r"<title>(.*?)</title>", page.read_text(encoding="utf-8"), re.DOTALL)
             text = title[1].strip() if title else path.stem
             lines.append(f'<li><a href="{html.escape(page.name)}">{text}</a></li>')
-    head = ["<!doctype html>", '<html lang="en">', '<meta charset="utf-8">', "<title>Notebooks</title>"]
+    head = [
+        "<!doctype html>",
+        '<html lang="en">',
+        '<meta charset="utf-8">',
+        "<title>Notebooks</title>",
+    ]
     body = ["<h1>Notebooks</h1>", "<ul>", *lines, "</ul>", "</html>"]
     write(pages / "index.html", "\n".join([*head, *body]) + "\n")
 

@@ -53,18 +53,28 @@ class Index:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def wheel(self, name: str, files: Mapping[str, bytes], members: Mapping[str, str]) -> PackageSource:
+    def wheel(
+        self, name: str, files: Mapping[str, bytes], members: Mapping[str, str]
+    ) -> PackageSource:
         info = f"{name}-1.0.dist-info"
-        content = zip_of({**files,
-                          f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n".encode(),
-                          f"{info}/WHEEL": b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-                          f"{info}/RECORD": b""})
+        content = zip_of(
+            {
+                **files,
+                f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n".encode(),
+                f"{info}/WHEEL": b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+                f"{info}/RECORD": b"",
+            }
+        )
         return self._put(name, f"{name}-1.0-py3-none-any.whl", content, members)
 
-    def sdist(self, name: str, files: Mapping[str, bytes], members: Mapping[str, str]) -> PackageSource:
+    def sdist(
+        self, name: str, files: Mapping[str, bytes], members: Mapping[str, str]
+    ) -> PackageSource:
         return self._put(name, f"{name}-1.0.tar.gz", tar_of(files), members)
 
-    def _put(self, name: str, filename: str, content: bytes, members: Mapping[str, str]) -> PackageSource:
+    def _put(
+        self, name: str, filename: str, content: bytes, members: Mapping[str, str]
+    ) -> PackageSource:
         (self.folder / filename).write_bytes(content)
         return PackageSource(f"{name}==1.0", filename, sha256(content), members)
 
@@ -100,7 +110,9 @@ def web_server() -> Iterator[Server]:
             if (length := server.promised.get(self.path, len(content))) is not None:
                 self.send_header("Content-Length", str(length))
             self.end_headers()
-            with contextlib.suppress(ConnectionError):  # who only wanted to know whether we answer hangs up
+            with contextlib.suppress(
+                ConnectionError
+            ):  # who only wanted to know whether we answer hangs up
                 self.wfile.write(content)
 
         def log_message(self, *arguments: object) -> None:

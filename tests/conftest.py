@@ -16,7 +16,12 @@ import pytest
 from keras_recs.cli import main
 from keras_recs.data import Dataset, ItemFeatures, from_matrix, load_movielens
 from keras_recs.data.assets import AssetError
-from keras_recs.data.cinema import CinemaTruth, load_cinema, load_cinema_impressions, load_cinema_truth
+from keras_recs.data.cinema import (
+    CinemaTruth,
+    load_cinema,
+    load_cinema_impressions,
+    load_cinema_truth,
+)
 from keras_recs.practice.defects import Defect, by_stem, defects
 from keras_recs.practice.reporter import refuse_borrowed, withhold
 from keras_recs.practice.stubs import answer_source
@@ -27,24 +32,35 @@ LIBRARY = "answer"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--answer", type=Path, metavar="FILE",
-                     help="grade this file instead of the library's answer (with the tests of one question)")
-    parser.addoption("--defects", choices=["own", "all", "none"], default="own",
-                     help="also run, on each planted defect, the test that must reject it; all tests; or none")
+    parser.addoption(
+        "--answer",
+        type=Path,
+        metavar="FILE",
+        help="grade this file instead of the library's answer (with the tests of one question)",
+    )
+    parser.addoption(
+        "--defects",
+        choices=["own", "all", "none"],
+        default="own",
+        help="also run, on each planted defect, the test that must reject it; all tests; or none",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    for marker in ("assets: needs pretrained weights, which are fetched when they are not there; skipped where they "
-                   "cannot be had",
-                   "data: needs MovieLens, which is fetched when it is not there; skipped where it cannot be had",
-                   "gpu: needs a GPU; skipped elsewhere",
-                   "needs(*functions): which of the answer's hearts this behaviour calls, by qualified name",
-                   "shape: looks at shapes and types only, which proves little"):
+    for marker in (
+        "assets: needs pretrained weights, which are fetched when they are not there; skipped where they "
+        "cannot be had",
+        "data: needs MovieLens, which is fetched when it is not there; skipped where it cannot be had",
+        "gpu: needs a GPU; skipped elsewhere",
+        "needs(*functions): which of the answer's hearts this behaviour calls, by qualified name",
+        "shape: looks at shapes and types only, which proves little",
+    ):
         config.addinivalue_line("markers", marker)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test of a question grades the library's answer and, besides, every planted defect that it must reject.
+    """A test of a question grades the library's answer and, besides, every planted defect that it
+    must reject.
 
     Such a test is expected to fail. When it passes, the run fails: the defect got through.
     """
@@ -54,8 +70,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     cases = [pytest.param(file, id=LIBRARY)]
     if wanted != "none" and file is None:
         rejected = pytest.mark.xfail(strict=True, reason="planted") if wanted == "own" else ()
-        cases += [pytest.param(defect, id=defect.name, marks=rejected) for defect in defects(question_of(metafunc))
-                  if defect.plantable and (wanted == "all" or defect.test_function == metafunc.function.__name__)]
+        cases += [
+            pytest.param(defect, id=defect.name, marks=rejected)
+            for defect in defects(question_of(metafunc))
+            if defect.plantable
+            and (wanted == "all" or defect.test_function == metafunc.function.__name__)
+        ]
     metafunc.parametrize("answer", cases, indirect=True, scope="module")
 
 
@@ -67,7 +87,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         defect = getattr(item, "callspec", None) and item.callspec.params.get("answer")
         case = isinstance(defect, Defect) and defect.test.partition("[")[2].removesuffix("]")
-        (kept if not case or case in item.callspec.id.replace(f"{defect.name}-", "") else dropped).append(item)
+        (
+            kept if not case or case in item.callspec.id.replace(f"{defect.name}-", "") else dropped
+        ).append(item)
     items[:] = kept
     config.hook.pytest_deselected(items=dropped)
 
@@ -78,13 +100,17 @@ def question_of(asking: pytest.Metafunc | pytest.FixtureRequest) -> Question:
 
 @pytest.fixture(scope="module")
 def answer(request: pytest.FixtureRequest) -> ModuleType:
-    """The module under test: the library's answer to the question of this file, the file of `--answer`, or the
-    answer with a defect planted."""
+    """The module under test: the library's answer to the question of this file, the file of
+    `--answer`, or the answer with a defect planted."""
     q = question_of(request)
     if request.param is None:
         return importlib.import_module(q.module)
     planted = isinstance(request.param, Defect)
-    source = request.param.plant(answer_source(q)) if planted else request.param.read_text(encoding="utf-8-sig")
+    source = (
+        request.param.plant(answer_source(q))
+        if planted
+        else request.param.read_text(encoding="utf-8-sig")
+    )
     module = ModuleType(f"graded_{q.stem}")
     module.__file__ = str(q.stem if planted else request.param)
     sys.modules[module.__name__] = module  # dataclasses look their module up
@@ -165,16 +191,29 @@ def random_crowd(n_users: int, n_items: int, least: float) -> Dataset:
     rng = np.random.default_rng(5)
     users, items = np.nonzero(rng.random((n_users, n_items)) < np.linspace(0.6, least, n_items))
     order = rng.permutation(len(users))
-    return Dataset.from_arrays(users[order], items[order], rng.integers(1, 6, len(users)),
-                               rng.integers(0, 10 ** 6, len(users)))
+    return Dataset.from_arrays(
+        users[order],
+        items[order],
+        rng.integers(1, 6, len(users)),
+        rng.integers(0, 10**6, len(users)),
+    )
 
 
 def checkerboard(n: int = 20) -> Dataset:
     """User u met every item of u's parity but item u: whoever learns from others must recommend item u."""
-    users, items = np.nonzero((np.add.outer(np.arange(n), np.arange(n)) % 2 == 0) & ~np.eye(n, dtype=bool))
+    users, items = np.nonzero(
+        (np.add.outer(np.arange(n), np.arange(n)) % 2 == 0) & ~np.eye(n, dtype=bool)
+    )
     features = ItemFeatures(np.arange(n), titles=[f"item {i}" for i in range(n)])
-    return Dataset.from_arrays(users, items, ratings=np.full(len(users), 5.0), timestamps=np.arange(len(users)),
-                               item_features=features, rating_scale=(1.0, 5.0), name="checkerboard")
+    return Dataset.from_arrays(
+        users,
+        items,
+        ratings=np.full(len(users), 5.0),
+        timestamps=np.arange(len(users)),
+        item_features=features,
+        rating_scale=(1.0, 5.0),
+        name="checkerboard",
+    )
 
 
 def rated_checkerboard(n: int = 20) -> Dataset:
@@ -183,14 +222,21 @@ def rated_checkerboard(n: int = 20) -> Dataset:
     hidden = (items == users) | (items == (users + 1) % n)
     users, items = users[~hidden], items[~hidden]
     ratings = np.where((users + items) % 2 == 0, 5.0, 1.0)
-    return Dataset.from_arrays(users, items, ratings, np.arange(len(users)), name="rated checkerboard")
+    return Dataset.from_arrays(
+        users, items, ratings, np.arange(len(users)), name="rated checkerboard"
+    )
 
 
-def planted(n_users: int = 60, n_items: int = 40, rank: int = 3, observed: float = 0.4, seed: int = 0,
-            ) -> tuple[Dataset, np.ndarray, np.ndarray]:
+def planted(
+    n_users: int = 60,
+    n_items: int = 40,
+    rank: int = 3,
+    observed: float = 0.4,
+    seed: int = 0,
+) -> tuple[Dataset, np.ndarray, np.ndarray]:
     """Ratings that are exactly of low rank around 3, some of them observed: (data, all ratings, observed mask)."""
     rng = np.random.default_rng(seed)
-    truth = 3 + rng.normal(size=(n_users, rank)) @ rng.normal(size=(rank, n_items)) / rank ** 0.5
+    truth = 3 + rng.normal(size=(n_users, rank)) @ rng.normal(size=(rank, n_items)) / rank**0.5
     mask = rng.random(truth.shape) < observed
     data = from_matrix(np.where(mask, truth, np.nan), missing=float("nan"))
     return data, truth, mask

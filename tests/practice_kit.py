@@ -94,5 +94,7 @@ def written(*hearts: str, **instead: str) -> str:
             text.replace(text.start(node), text.end(node), Text(whole).of(answers[name]))
         elif name in instead:
             said = node.body[0]
-            text.replace(text.end(said), text.end(node), "\n    " + instead[name].replace("\n", "\n    "))
+            text.replace(
+                text.end(said), text.end(node), "\n    " + instead[name].replace("\n", "\n    ")
+            )
     return text.result()

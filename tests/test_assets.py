@@ -17,7 +17,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from archive_sources import CLOSED_PORT, Index, Server, asset, package_index, sha256, tar_of, web_server, zip_of
+from archive_sources import (
+    CLOSED_PORT,
+    Index,
+    Server,
+    asset,
+    package_index,
+    sha256,
+    tar_of,
+    web_server,
+    zip_of,
+)
 
 from keras_recs.data import archives, assets
 from keras_recs.data.archives import PackageSource, SourceError, UrlSource, unpack, verify
@@ -63,14 +73,28 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 # --- the list ---
 
+
 def test_list_is_complete_and_well_formed() -> None:
-    assert set(ASSETS) == {"ml-100k", "ml-100k-kg", "ml-latest-small", "ml-1m", "minilm", "use-multilingual", "smollm2",
-                           "squeezenet", "efficientnet-lite0", "glove", "chinese-word2vec"}
+    assert set(ASSETS) == {
+        "ml-100k",
+        "ml-100k-kg",
+        "ml-latest-small",
+        "ml-1m",
+        "minilm",
+        "use-multilingual",
+        "smollm2",
+        "squeezenet",
+        "efficientnet-lite0",
+        "glove",
+        "chinese-word2vec",
+    }
     for name, one in ASSETS.items():
         assert one.name == name
         assert one.description.endswith(".") and one.licence and one.notice and one.size > 100_000
         kept = [set(source.members.values()) for source in one.sources]
-        assert sum(map(len, kept)) == len(set().union(*kept)), "files of two sources must not be taken for one another"
+        assert sum(map(len, kept)) == len(set().union(*kept)), (
+            "files of two sources must not be taken for one another"
+        )
         for source in one.sources:
             assert source.members and all("/" not in file for file in source.members.values())
             if isinstance(source, PackageSource):
@@ -87,7 +111,9 @@ def test_only_what_its_publisher_changes_in_place_is_not_pinned() -> None:
     assert "not pinned" in ASSETS["ml-latest-small"].description
 
 
-def test_cache_folder_is_the_users_own_unless_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_cache_folder_is_the_users_own_unless_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.delenv("KERAS_RECS_HOME", raising=False)
     assert cache_dir().is_absolute() and "keras_recs" in cache_dir().parts
     monkeypatch.setenv("KERAS_RECS_HOME", str(tmp_path))
@@ -104,9 +130,18 @@ def test_unknown_name_is_answered_with_the_known_ones(function: object) -> None:
 
 # --- packages ---
 
-def test_wheel_comes_through_pip(home: Path, index: Index, capfd: pytest.CaptureFixture[str]) -> None:
-    offer("toy", index.wheel("toy", {"toy/data/a.bin": b"alpha", "toy/b.bin": b"beta", "toy/code.py": b"1/0"},
-                             {"toy/data/a.bin": "a.bin", "toy/b.bin": "renamed.bin"}))
+
+def test_wheel_comes_through_pip(
+    home: Path, index: Index, capfd: pytest.CaptureFixture[str]
+) -> None:
+    offer(
+        "toy",
+        index.wheel(
+            "toy",
+            {"toy/data/a.bin": b"alpha", "toy/b.bin": b"beta", "toy/code.py": b"1/0"},
+            {"toy/data/a.bin": "a.bin", "toy/b.bin": "renamed.bin"},
+        ),
+    )
     assert not is_present("toy")
     folder = fetch("toy")
     assert folder == home / "toy" and is_present("toy")
@@ -115,10 +150,15 @@ def test_wheel_comes_through_pip(home: Path, index: Index, capfd: pytest.Capture
     assert capfd.readouterr() == ("", ""), "not a terminal: nothing is printed"
 
 
-def test_source_archive_is_fetched_without_running_its_code(home: Path, index: Index, tmp_path: Path) -> None:
+def test_source_archive_is_fetched_without_running_its_code(
+    home: Path, index: Index, tmp_path: Path
+) -> None:
     trap = f"open({str(tmp_path / 'ran')!r}, 'w')\nfrom setuptools import setup\nsetup(name='toy', version='1.0')\n"
-    files = {"toy-1.0/setup.py": trap.encode(), "toy-1.0/PKG-INFO": b"Name: toy\nVersion: 1.0\n",
-             "toy-1.0/toy/a.bin": b"alpha"}
+    files = {
+        "toy-1.0/setup.py": trap.encode(),
+        "toy-1.0/PKG-INFO": b"Name: toy\nVersion: 1.0\n",
+        "toy-1.0/toy/a.bin": b"alpha",
+    }
     offer("toy", index.sdist("toy", files, {"toy-1.0/toy/a.bin": "a.bin"}))
     assert contents(fetch("toy")) == {"a.bin": b"alpha"}
     assert not (tmp_path / "ran").exists()
@@ -127,12 +167,18 @@ def test_source_archive_is_fetched_without_running_its_code(home: Path, index: I
 @pytest.mark.parametrize("kind", ["wheel", "sdist"])
 def test_package_of_another_digest_is_refused(home: Path, index: Index, kind: str) -> None:
     source = getattr(index, kind)("toy", {"toy-1.0/a.bin": b"alpha"}, {"toy-1.0/a.bin": "a.bin"})
-    offer("toy", PackageSource(source.requirement, source.filename, sha256(b"another"), source.members))
+    offer(
+        "toy",
+        PackageSource(source.requirement, source.filename, sha256(b"another"), source.members),
+    )
     assert "hash" in reason("toy").lower()
 
 
 def test_package_that_is_not_on_the_index(home: Path, index: Index) -> None:
-    offer("toy", PackageSource("toy==1.0", "toy-1.0-py3-none-any.whl", sha256(b""), {"a.bin": "a.bin"}))
+    offer(
+        "toy",
+        PackageSource("toy==1.0", "toy-1.0-py3-none-any.whl", sha256(b""), {"a.bin": "a.bin"}),
+    )
     message = reason("toy")
     assert "pip, toy==1.0: " in message and "No matching distribution found for toy==1.0" in message
 
@@ -141,10 +187,15 @@ def test_python_without_pip(home: Path, index: Index, monkeypatch: pytest.Monkey
     offer("toy", index.wheel("toy", {"a.bin": b"alpha"}, {"a.bin": "a.bin"}))
     monkeypatch.setattr(archives.importlib.util, "find_spec", lambda name: None)
     message = reason("toy")
-    assert "has no pip" in message and "python -m ensurepip" in message and "uv pip install pip" in message
+    assert (
+        "has no pip" in message
+        and "python -m ensurepip" in message
+        and "uv pip install pip" in message
+    )
 
 
 # --- addresses ---
+
 
 def test_address(home: Path, server: Server, capfd: pytest.CaptureFixture[str]) -> None:
     server.files["/toy.zip"] = content = zip_of({"toy/a.bin": b"alpha", "toy/README": b"read me"})
@@ -161,7 +212,11 @@ def test_md5_of_the_publisher(home: Path, server: Server) -> None:
     server.files["/toy.zip"] = zip_of({"a.bin": b"alpha"})
     offer("toy", UrlSource(server.url + "toy.zip", "md5:" + "0" * 32, {"a.bin": "a.bin"}))
     message = reason("toy")
-    assert f"{server.url}toy.zip: toy.zip (" in message and "has md5 " in message and "it is damaged" in message
+    assert (
+        f"{server.url}toy.zip: toy.zip (" in message
+        and "has md5 " in message
+        and "it is damaged" in message
+    )
 
 
 def test_address_that_breaks_off(home: Path, server: Server) -> None:
@@ -172,7 +227,9 @@ def test_address_that_breaks_off(home: Path, server: Server) -> None:
     assert "toy.zip: " in reason("toy")
     server.promised["/toy.zip"] = None  # only the digest can tell
     assert "sha256" in reason("toy")
-    offer("toy", UrlSource(server.url + "toy.zip", None, {"a.bin": "a.bin"}))  # only the archive itself can tell
+    offer(
+        "toy", UrlSource(server.url + "toy.zip", None, {"a.bin": "a.bin"})
+    )  # only the archive itself can tell
     assert "cannot be unpacked" in reason("toy")
 
 
@@ -181,16 +238,25 @@ def test_address_without_the_file(home: Path, server: Server) -> None:
     assert "Not Found" in reason("toy")
 
 
-def test_server_that_never_answers_costs_seconds(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_server_that_never_answers_costs_seconds(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(archives, "ANSWER_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        offer("toy", UrlSource(f"http://127.0.0.1:{silent.getsockname()[1]}/toy.zip", None, {"a.bin": "a.bin"}))
+        offer(
+            "toy",
+            UrlSource(
+                f"http://127.0.0.1:{silent.getsockname()[1]}/toy.zip", None, {"a.bin": "a.bin"}
+            ),
+        )
         start = time.monotonic()
         assert re.search("timed out|no answer within", reason("toy"))
         assert time.monotonic() - start < 2
 
 
-def test_name_that_is_never_resolved_costs_seconds(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_name_that_is_never_resolved_costs_seconds(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(archives, "ANSWER_SECONDS", 0.2)
     monkeypatch.setattr(archives.urllib.request, "urlopen", lambda *_, **__: time.sleep(2))
     offer("toy", UrlSource("http://nowhere.invalid/toy.zip", None, {"a.bin": "a.bin"}))
@@ -200,9 +266,12 @@ def test_name_that_is_never_resolved_costs_seconds(home: Path, monkeypatch: pyte
 
 
 def test_expired_certificate_is_a_failure_of_that_source_only(
-        home: Path, index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    home: Path, index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def expired(*_: object, **__: object) -> None:
-        raise urllib.error.URLError(ssl.SSLCertVerificationError("certificate verify failed: certificate has expired"))
+        raise urllib.error.URLError(
+            ssl.SSLCertVerificationError("certificate verify failed: certificate has expired")
+        )
 
     monkeypatch.setattr(archives.urllib.request, "urlopen", expired)
     address = UrlSource("https://nowhere.invalid/toy.zip", None, {"a.bin": "a.bin"})
@@ -214,18 +283,29 @@ def test_expired_certificate_is_a_failure_of_that_source_only(
 
 
 def test_server_that_does_not_speak_tls(home: Path, server: Server) -> None:
-    offer("toy", UrlSource(server.url.replace("http:", "https:") + "toy.zip", None, {"a.bin": "a.bin"}))
+    offer(
+        "toy",
+        UrlSource(server.url.replace("http:", "https:") + "toy.zip", None, {"a.bin": "a.bin"}),
+    )
     assert re.search("(?i)ssl|tls", reason("toy"))
 
 
 def test_all_sources_down_names_them_and_the_ways_on(home: Path, index: Index) -> None:
-    offer("toy", UrlSource(CLOSED_PORT + "toy.zip", None, {"a.bin": "a.bin"}),
-          PackageSource("toy==1.0", "toy-1.0-py3-none-any.whl", sha256(b""), {"b.bin": "b.bin"}), offline="or pray")
+    offer(
+        "toy",
+        UrlSource(CLOSED_PORT + "toy.zip", None, {"a.bin": "a.bin"}),
+        PackageSource("toy==1.0", "toy-1.0-py3-none-any.whl", sha256(b""), {"b.bin": "b.bin"}),
+        offline="or pray",
+    )
     message = reason("toy")
     assert message.startswith("the asset 'toy' could not be fetched:")
     assert re.search(re.escape(CLOSED_PORT) + "toy.zip: .*refused", message)
     assert "pip, toy==1.0: " in message
-    assert f"put it into {home / 'toy'}" in message and "KERAS_RECS_HOME" in message and "or pray" in message
+    assert (
+        f"put it into {home / 'toy'}" in message
+        and "KERAS_RECS_HOME" in message
+        and "or pray" in message
+    )
 
 
 def test_tensorflow_is_not_imported_to_learn_that_a_server_is_down(home: Path) -> None:
@@ -239,14 +319,25 @@ try:
 except assets.AssetError:
     print([name for name in ("tensorflow", "keras") if name in sys.modules])
 """
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout
+        == "[]\n"
+    )
 
 
 # --- the cache ---
 
+
 @pytest.mark.parametrize("harm", [lambda file: file.unlink(), lambda file: file.write_bytes(b"")])
 def test_damaged_cache_is_mended(home: Path, index: Index, harm: object) -> None:
-    offer("toy", index.wheel("toy", {"a.bin": b"alpha", "b.bin": b"beta"}, {"a.bin": "a.bin", "b.bin": "b.bin"}))
+    offer(
+        "toy",
+        index.wheel(
+            "toy", {"a.bin": b"alpha", "b.bin": b"beta"}, {"a.bin": "a.bin", "b.bin": "b.bin"}
+        ),
+    )
     harm(fetch("toy") / "b.bin")  # type: ignore[operator]
     assert not is_present("toy")
     assert contents(fetch("toy")) == {"a.bin": b"alpha", "b.bin": b"beta"}
@@ -323,7 +414,9 @@ def test_two_processes_at_once_fetch_once(home: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("after", ["0", "1"])
-def test_crash_before_the_last_file_is_in_place_leaves_no_asset(home: Path, tmp_path: Path, after: str) -> None:
+def test_crash_before_the_last_file_is_in_place_leaves_no_asset(
+    home: Path, tmp_path: Path, after: str
+) -> None:
     log = str(tmp_path / "log")
     offer("toy", UrlSource(CLOSED_PORT + "toy.zip", None, {"a.bin": "a.bin", "b.bin": "b.bin"}))
     assert subprocess.run([sys.executable, "-c", FETCHER, log, after]).returncode == 9
@@ -331,7 +424,9 @@ def test_crash_before_the_last_file_is_in_place_leaves_no_asset(home: Path, tmp_
     assert len(list(home.glob(".toy.*.partial"))) == 1
     subprocess.run([sys.executable, "-c", FETCHER, log, "never"], check=True)
     assert is_present("toy") and Path(log).read_text() == "xx"
-    assert list(home.glob("*.partial")) == list(home.glob(".*.partial")) == [], "what the dead process left is cleared"
+    assert list(home.glob("*.partial")) == list(home.glob(".*.partial")) == [], (
+        "what the dead process left is cleared"
+    )
 
 
 def test_interrupted_download_leaves_nothing(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -347,6 +442,7 @@ def test_interrupted_download_leaves_nothing(home: Path, monkeypatch: pytest.Mon
 
 
 # --- unpacking ---
+
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Path:
@@ -365,7 +461,9 @@ def test_unpack_takes_the_named_members_only(tmp_path: Path, archive: Path) -> N
 
 @pytest.mark.parametrize("make", [zip_of, tar_of])
 @pytest.mark.parametrize("path", ["../evil", "a/../../evil", "/evil", "..\\evil", "C:evil"])
-def test_member_that_leaves_the_archive_is_refused(tmp_path: Path, archive: Path, make: object, path: str) -> None:
+def test_member_that_leaves_the_archive_is_refused(
+    tmp_path: Path, archive: Path, make: object, path: str
+) -> None:
     archive.write_bytes(make({path: b"evil"}))  # type: ignore[operator]
     with pytest.raises(ValueError, match="leaves the archive"):
         unpack(archive, {path: "evil"}, tmp_path / "out")
@@ -373,7 +471,9 @@ def test_member_that_leaves_the_archive_is_refused(tmp_path: Path, archive: Path
 
 
 @pytest.mark.parametrize("name", ["../evil", "a/b", "/evil", "..", "", "a\\b"])
-def test_file_name_that_leaves_the_folder_is_refused(tmp_path: Path, archive: Path, name: str) -> None:
+def test_file_name_that_leaves_the_folder_is_refused(
+    tmp_path: Path, archive: Path, name: str
+) -> None:
     archive.write_bytes(zip_of({"a": b"alpha"}))
     with pytest.raises(ValueError, match="not a plain file name"):
         unpack(archive, {"a": name}, tmp_path / "out")
@@ -404,7 +504,14 @@ def test_damaged_archives_are_named(tmp_path: Path, archive: Path) -> None:
     flipped = bytearray(whole)
     flipped[len(flipped) // 2] ^= 255  # only the checksum tells
     packed = tar_of({"a.bin": payload})
-    for damaged in (bytes(flipped), whole[:-100], packed[:-10_000], packed[:5], b"<html>moved</html>", b""):
+    for damaged in (
+        bytes(flipped),
+        whole[:-100],
+        packed[:-10_000],
+        packed[:5],
+        b"<html>moved</html>",
+        b"",
+    ):
         archive.write_bytes(damaged)
         with pytest.raises(SourceError, match="archive cannot be unpacked"):
             unpack(archive, {"a.bin": "a.bin"}, tmp_path / "out")
@@ -423,13 +530,16 @@ def test_verify(archive: Path) -> None:
     verify(archive, "md5:900150983cd24fb0d6963f7d28e17f72")
     verify(archive, None)
     archive.write_bytes(b"abd")
-    for digest in ("sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
-                   "md5:900150983cd24fb0d6963f7d28e17f72"):
+    for digest in (
+        "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+        "md5:900150983cd24fb0d6963f7d28e17f72",
+    ):
         with pytest.raises(SourceError, match="damaged"):
             verify(archive, digest)
 
 
 # --- the real index ---
+
 
 @pytest.mark.data
 def test_real_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -439,4 +549,6 @@ def test_real_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     except AssetError as error:
         pytest.skip(str(error))
     assert {file.name: file.stat().st_size for file in folder.iterdir()} == {
-        "ml-100k.kg": 3_515_608, "ml-100k.link": 21_507}
+        "ml-100k.kg": 3_515_608,
+        "ml-100k.link": 21_507,
+    }

@@ -24,57 +24,94 @@ from keras_recs.data.cinema.model import GENRE_THEMES, THEMES
 
 ROOT = Path(__file__).parents[1]
 FIXTURES = ROOT / "fixtures"
-BUILT = ("films.jsonl", "users.jsonl", "interactions.csv", "impressions.npz", "reviews.jsonl", "posters.npz",
-         "knowledge.tsv", "truth.npz", "truth.json")
+BUILT = (
+    "films.jsonl",
+    "users.jsonl",
+    "interactions.csv",
+    "impressions.npz",
+    "reviews.jsonl",
+    "posters.npz",
+    "knowledge.tsv",
+    "truth.npz",
+    "truth.json",
+)
 ENGLISH_LABELS = re.compile(
     r"\b(actions?|adventures?|animat\w*|comed\w*|crimes?|criminal\w*|documentar\w*|dramas?|dramatic|famil\w*|"
     r"fantas\w*|histor\w*|horrors?|musicals?|myster\w*|romance\w*|romantic\w*|science fiction|sci-fi|thrillers?|"
-    r"wars?|westerns?)\b", re.IGNORECASE)
-CHINESE_LABELS = re.compile("剧情|喜剧|爱情|冒险|动作|惊悚|犯罪|科幻|奇幻|家庭|悬疑|动画|恐怖|战争|"
-                            "歌舞|音乐剧|西部|历史|纪录")
+    r"wars?|westerns?)\b",
+    re.IGNORECASE,
+)
+CHINESE_LABELS = re.compile(
+    "剧情|喜剧|爱情|冒险|动作|惊悚|犯罪|科幻|奇幻|家庭|悬疑|动画|恐怖|战争|"
+    "歌舞|音乐剧|西部|历史|纪录"
+)
 
 
 def films() -> list[dict]:
-    return [json.loads(line) for line in (FIXTURES / "films.jsonl").read_text(encoding="utf-8").splitlines()]
+    return [
+        json.loads(line)
+        for line in (FIXTURES / "films.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
 
 
-# --- files ---------------------------------------------------------------------------------------------------
+# --- files ----------------------------------------------------------------------------------------
 
 
 def test_rebuilds_byte_for_byte(tmp_path: Path) -> None:
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    subprocess.run([sys.executable, str(FIXTURES / "generate.py"), "--out", str(tmp_path)], check=True,
-                   env={**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": "7"}, cwd=tmp_path)
+    subprocess.run(
+        [sys.executable, str(FIXTURES / "generate.py"), "--out", str(tmp_path)],
+        check=True,
+        env={**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": "7"},
+        cwd=tmp_path,
+    )
     assert sorted(file.name for file in tmp_path.iterdir()) == sorted(BUILT)
-    different = [name for name in BUILT if (tmp_path / name).read_bytes() != (FIXTURES / name).read_bytes()]
+    different = [
+        name for name in BUILT if (tmp_path / name).read_bytes() != (FIXTURES / name).read_bytes()
+    ]
     assert not different, f"the generator no longer makes {different}: run fixtures/generate.py"
 
 
 def test_folder_is_small() -> None:
-    files = [file for file in FIXTURES.rglob("*") if file.is_file() and "__pycache__" not in file.parts]
-    assert sum(file.stat().st_size for file in files) < 6 * 2 ** 20
+    files = [
+        file for file in FIXTURES.rglob("*") if file.is_file() and "__pycache__" not in file.parts
+    ]
+    assert sum(file.stat().st_size for file in files) < 6 * 2**20
 
 
 def test_licence_note_counts_right(cinema: Dataset, shown: Dataset) -> None:
     note = (FIXTURES / "LICENSE.md").read_text(encoding="utf-8")
     rows = {name: count for name, count in re.findall(r"\| `([\w.]+)` \| ([\d,]+)", note)}
-    expected = {"films.jsonl": cinema.n_items, "users.jsonl": cinema.n_users, "interactions.csv": len(cinema),
-                "impressions.npz": len(shown) // 10, "reviews.jsonl": 2000, "posters.npz": cinema.n_items,
-                "knowledge.tsv": len(cinema.knowledge),
-                "word_vectors.txt": len((FIXTURES / "word_vectors.txt").read_text(encoding="utf8").splitlines()) - 1}
+    expected = {
+        "films.jsonl": cinema.n_items,
+        "users.jsonl": cinema.n_users,
+        "interactions.csv": len(cinema),
+        "impressions.npz": len(shown) // 10,
+        "reviews.jsonl": 2000,
+        "posters.npz": cinema.n_items,
+        "knowledge.tsv": len(cinema.knowledge),
+        "word_vectors.txt": len(
+            (FIXTURES / "word_vectors.txt").read_text(encoding="utf8").splitlines()
+        )
+        - 1,
+    }
     assert rows == {name: f"{count:,}" for name, count in expected.items()}
 
 
-def test_installed_files_are_found_without_a_checkout(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_installed_files_are_found_without_a_checkout(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     from keras_recs.data.cinema import files as cinema_files
 
     (tmp_path / "hello.txt").write_bytes(b"hello")
-    monkeypatch.setattr(cinema_files, "__file__", str(tmp_path / "a" / "b" / "c" / "d.py"))  # no fixtures/ beside that
+    monkeypatch.setattr(
+        cinema_files, "__file__", str(tmp_path / "a" / "b" / "c" / "d.py")
+    )  # no fixtures/ beside that
     monkeypatch.setattr(cinema_files, "files", {"keras_recs.fixtures": tmp_path}.__getitem__)
     assert cinema_files.read_fixture("hello.txt") == b"hello"
 
 
-# --- facts and schema ----------------------------------------------------------------------------------------
+# --- facts and schema -----------------------------------------------------------------------------
 
 
 def test_catalogue_is_sound() -> None:
@@ -84,21 +121,33 @@ def test_catalogue_is_sound() -> None:
         assert len({film[key] for film in catalogue}) == len(catalogue)
     assert len({(film["title"], film["year"]) for film in catalogue}) == len(catalogue)
     for film in catalogue:
-        assert re.fullmatch(r"[a-z0-9-]+-(\d{4})", film["id"]) and film["id"].endswith(str(film["year"]))
+        assert re.fullmatch(r"[a-z0-9-]+-(\d{4})", film["id"]) and film["id"].endswith(
+            str(film["year"])
+        )
         assert 1920 <= film["year"] <= 2025
         assert film["genres"] and set(film["genres"]) <= set(GENRE_THEMES)
         assert len(set(film["genres"])) == len(film["genres"])
-        assert all(re.fullmatch("[A-Z]{2}", code) for code in film["countries"]) and film["countries"]
+        assert (
+            all(re.fullmatch("[A-Z]{2}", code) for code in film["countries"]) and film["countries"]
+        )
         assert film["director"] and film["actors"] and all(film["actors"])
-        assert re.search("[一-鿿]|^[A-Z0-9 ]+$", film["title_zh"]) and re.search("[一-鿿]", film["synopsis_zh"])
+        assert re.search("[一-鿿]|^[A-Z0-9 ]+$", film["title_zh"]) and re.search(
+            "[一-鿿]", film["synopsis_zh"]
+        )
     assert {film["year"] // 10 for film in catalogue} >= set(range(192, 203))
     assert [film["id"] for film in catalogue] == sorted(film["id"] for film in catalogue)
 
 
 def test_synopses_do_not_name_their_genres() -> None:
-    named = [film["id"] for film in films()
-             if any(re.search(rf"\b{genre}\b", film["synopsis"], re.IGNORECASE) for genre in film["genres"]
-                    if genre not in ("family", "war", "history", "crime", "mystery"))]
+    named = [
+        film["id"]
+        for film in films()
+        if any(
+            re.search(rf"\b{genre}\b", film["synopsis"], re.IGNORECASE)
+            for genre in film["genres"]
+            if genre not in ("family", "war", "history", "crime", "mystery")
+        )
+    ]
     assert not named  # the five left out are everyday words too
 
 
@@ -106,39 +155,75 @@ def test_series_have_consecutive_parts_in_order_of_release(truth: CinemaTruth) -
     parts: dict[str, list[tuple[int, int, str]]] = {}
     for film in films():
         if film["series"]:
-            parts.setdefault(film["series"]["name"], []).append((film["series"]["part"], film["year"], film["id"]))
+            parts.setdefault(film["series"]["name"], []).append(
+                (film["series"]["part"], film["year"], film["id"])
+            )
     assert len(parts) >= 20
     for name, members in parts.items():
         members.sort()
-        assert [part for part, _, _ in members] == list(range(1, len(members) + 1)) and len(members) >= 2
+        assert [part for part, _, _ in members] == list(range(1, len(members) + 1)) and len(
+            members
+        ) >= 2
         assert [year for _, year, _ in members] == sorted(year for _, year, _ in members)
         assert truth.series[name] == tuple(film for _, _, film in members)
     place = {film: i for i, film in enumerate(truth.item_ids.tolist())}
     for members_of in truth.series.values():
-        before = [truth.item_ids[p] if p >= 0 else None for p in truth.model.previous[[place[i] for i in members_of]]]
+        before = [
+            truth.item_ids[p] if p >= 0 else None
+            for p in truth.model.previous[[place[i] for i in members_of]]
+        ]
         assert before == [None, *members_of[:-1]]
 
 
 def test_dataset_has_what_it_says(cinema: Dataset, truth: CinemaTruth) -> None:
     events = cinema.interactions
     assert (cinema.n_users, cinema.n_items) == (600, 290) and 28_000 < len(cinema) < 32_000
-    for what in ("ratings", "timestamps", "titles", "genres", "years", "texts", "images", "user_texts", "knowledge",
-                 "click", "like", "finish", "hour", "weekend", "device"):
+    for what in (
+        "ratings",
+        "timestamps",
+        "titles",
+        "genres",
+        "years",
+        "texts",
+        "images",
+        "user_texts",
+        "knowledge",
+        "click",
+        "like",
+        "finish",
+        "hour",
+        "weekend",
+        "device",
+    ):
         assert cinema.has(what), what
     assert cinema.user_ids.ids.dtype.kind == "i" and np.diff(cinema.user_ids.ids).max() > 1
-    assert np.array_equal(cinema.user_ids.ids, truth.user_ids) and np.array_equal(cinema.item_ids.ids, truth.item_ids)
+    assert np.array_equal(cinema.user_ids.ids, truth.user_ids) and np.array_equal(
+        cinema.item_ids.ids, truth.item_ids
+    )
     assert cinema.seen.nnz == len(cinema), "nobody clicks a film twice"
     assert np.bincount(events.users, minlength=600).min() >= 10 and cinema.popularity.min() >= 1
     assert (np.diff(events.timestamps) >= 0).all()
     assert set(np.unique(events.ratings)) == {1, 2, 3, 4, 5} and cinema.rating_scale == (1, 5)
     assert (events.labels["click"] == 1).all()
     dates = events.timestamps.astype("datetime64[s]")
-    assert np.array_equal(events.contexts["hour"], (dates - dates.astype("datetime64[D]")).astype(int) // 3600)
+    assert np.array_equal(
+        events.contexts["hour"], (dates - dates.astype("datetime64[D]")).astype(int) // 3600
+    )
     assert np.array_equal(events.contexts["weekend"], ~np.is_busday(dates.astype("datetime64[D]")))
     assert set(events.contexts["device"]) == {"phone", "tablet", "tv"}
-    assert cinema.item_features.images.shape == (290, 64, 64, 3) and cinema.item_features.images.dtype == np.uint8
-    assert set(cinema.item_features.extra) == {"title_en", "title_zh", "director", "actors", "countries", "series",
-                                             "part"}
+    assert (
+        cinema.item_features.images.shape == (290, 64, 64, 3)
+        and cinema.item_features.images.dtype == np.uint8
+    )
+    assert set(cinema.item_features.extra) == {
+        "title_en",
+        "title_zh",
+        "director",
+        "actors",
+        "countries",
+        "series",
+        "part",
+    }
 
 
 def test_languages() -> None:
@@ -148,7 +233,10 @@ def test_languages() -> None:
     assert english.titles([inception]) == ["Inception (2010)"]
     assert chinese.titles([inception]) == ["盗梦空间 (2010)"]
     assert both.item_features.titles[at] == "Inception 盗梦空间"
-    assert both.item_features.texts[at] == f"{english.item_features.texts[at]}\n{chinese.item_features.texts[at]}"
+    assert (
+        both.item_features.texts[at]
+        == f"{english.item_features.texts[at]}\n{chinese.item_features.texts[at]}"
+    )
     own = np.array(both.user_features.attributes["language"])
     for row, language in enumerate(own):
         source = chinese if language == "zh" else english
@@ -169,7 +257,8 @@ def test_knowledge_graph_says_what_the_features_say(cinema: Dataset) -> None:
     for row, item in enumerate(cinema.item_ids.ids.tolist()):
         head = graph.item_entities[item]
         assert {tail for h, r, tail in triples if h == head and r == "genre"} == {
-            f"genre:{genre}" for genre in features.genres[row]}
+            f"genre:{genre}" for genre in features.genres[row]
+        }
         series = features.extra["series"][row]
         assert ((head, "series", f"series:{series}") in triples) == (series is not None)
     assert ("film:unforgiven-1992", "director", "person:Clint Eastwood") in triples
@@ -182,22 +271,39 @@ def test_impressions_contain_the_interactions(cinema: Dataset, shown: Dataset) -
     clicked = all_shown.take(all_shown.labels["click"] == 1)
     key = lambda e: np.lexsort((e.items, e.timestamps, e.users))  # noqa: E731
     a, b = key(events), key(clicked)
-    for of in (lambda e: e.users, lambda e: e.items, lambda e: e.timestamps, lambda e: e.labels["like"],
-               lambda e: e.labels["finish"], lambda e: e.contexts["device"], lambda e: e.contexts["hour"]):
+    for of in (
+        lambda e: e.users,
+        lambda e: e.items,
+        lambda e: e.timestamps,
+        lambda e: e.labels["like"],
+        lambda e: e.labels["finish"],
+        lambda e: e.contexts["device"],
+        lambda e: e.contexts["hour"],
+    ):
         assert np.array_equal(of(events)[a], of(clicked)[b])
     without = all_shown.labels["click"] == 0
-    assert not all_shown.labels["like"][without].any() and not all_shown.labels["finish"][without].any()
+    assert (
+        not all_shown.labels["like"][without].any()
+        and not all_shown.labels["finish"][without].any()
+    )
     assert set(all_shown.contexts["position"]) == set(range(10))
 
 
-# --- texts and posters ---------------------------------------------------------------------------------------
+# --- texts and posters ----------------------------------------------------------------------------
 
 
 def test_phrases_are_many_and_profiles_name_no_genre() -> None:
     themes = json.loads((FIXTURES / "phrases.json").read_text(encoding="utf-8"))["themes"]
     assert set(themes) == set(THEMES)
-    phrases = [phrase for theme in themes.values() for language in ("en", "zh") for phrase in theme[language]]
-    assert all(len(set(theme[language])) >= 15 for theme in themes.values() for language in ("en", "zh"))
+    phrases = [
+        phrase
+        for theme in themes.values()
+        for language in ("en", "zh")
+        for phrase in theme[language]
+    ]
+    assert all(
+        len(set(theme[language])) >= 15 for theme in themes.values() for language in ("en", "zh")
+    )
     assert len(set(phrases)) == len(phrases)
     for language, labels in (("en", ENGLISH_LABELS), ("zh", CHINESE_LABELS)):
         texts = load_cinema(language).user_features.texts
@@ -210,9 +316,18 @@ def test_phrases_are_many_and_profiles_name_no_genre() -> None:
 def test_profiles_speak_of_the_planted_interests(language: str, truth: CinemaTruth) -> None:
     themes = json.loads((FIXTURES / "phrases.json").read_text(encoding="utf-8"))["themes"]
     for row, text in enumerate(load_cinema(language).user_features.texts):
-        spoken = {k for k, name in enumerate(truth.themes) if any(p in text for p in themes[name][language])}
+        spoken = {
+            k
+            for k, name in enumerate(truth.themes)
+            if any(p in text for p in themes[name][language])
+        }
         assert spoken == set(np.flatnonzero(truth.interests[row]))
-        first = min((text.index(p), k) for k in spoken for p in themes[truth.themes[k]][language] if p in text)
+        first = min(
+            (text.index(p), k)
+            for k in spoken
+            for p in themes[truth.themes[k]][language]
+            if p in text
+        )
         assert first[1] == truth.main_interest[row]
 
 
@@ -229,12 +344,27 @@ def test_words_alone_do_not_tell_the_interest(cinema: Dataset, truth: CinemaTrut
 def test_reviews(cinema: Dataset) -> None:
     reviews = load_cinema_reviews(cinema)
     assert len(reviews) == 2000 and (np.diff(reviews.rows) > 0).all()
-    language = dict(zip(cinema.user_ids.ids.tolist(), cinema.user_features.attributes["language"], strict=True))
-    titles = {name: dict(zip(cinema.item_ids.ids.tolist(), cinema.item_features.extra[f"title_{name}"], strict=True))
-              for name in ("en", "zh")}
+    language = dict(
+        zip(cinema.user_ids.ids.tolist(), cinema.user_features.attributes["language"], strict=True)
+    )
+    titles = {
+        name: dict(
+            zip(
+                cinema.item_ids.ids.tolist(),
+                cinema.item_features.extra[f"title_{name}"],
+                strict=True,
+            )
+        )
+        for name in ("en", "zh")
+    }
     bare = []
-    for user, item, text, written in zip(reviews.users.tolist(), reviews.items.tolist(), reviews.texts,
-                                         reviews.languages, strict=True):
+    for user, item, text, written in zip(
+        reviews.users.tolist(),
+        reviews.items.tolist(),
+        reviews.texts,
+        reviews.languages,
+        strict=True,
+    ):
         assert written == language[user] and titles[written][item] in text
         bare.append(text.replace(titles[written][item], ""))
     assert not [text for text in bare if ENGLISH_LABELS.search(text) or CHINESE_LABELS.search(text)]
@@ -248,7 +378,9 @@ def test_posters_hint_at_genres_without_giving_them_away(cinema: Dataset) -> Non
     images = cinema.item_features.images.astype(np.float64) / 255
     assert len(np.unique(images.reshape(290, -1), axis=0)) == 290
     pixels = np.concatenate([images.mean(axis=(1, 2)), images.std(axis=(1, 2))], axis=1)
-    labels = np.array([[genre in genres for genre in GENRE_THEMES] for genres in cinema.item_features.genres])
+    labels = np.array(
+        [[genre in genres for genre in GENRE_THEMES] for genres in cinema.item_features.genres]
+    )
     labels = labels[:, labels.sum(axis=0) > 12]
     score = _left_out((pixels - pixels.mean(axis=0)) / pixels.std(axis=0), labels.astype(float))
     auc = np.mean([_auc(score[:, j], labels[:, j]) for j in range(labels.shape[1])])

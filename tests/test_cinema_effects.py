@@ -1,7 +1,8 @@
-"""Every effect that was planted in `cinema` can be measured in it, and the right kind of model profits.
+"""Every effect that was planted in `cinema` can be measured in it, and the right kind of model
+profits.
 
-The tests of effects fail when the effect is taken out of the model or the generator and the data are rebuilt.
-"""
+The tests of effects fail when the effect is taken out of the model or the generator and the data
+are rebuilt."""
 
 from __future__ import annotations
 
@@ -41,7 +42,7 @@ def left_out(x: np.ndarray, y: np.ndarray, reg: float = 10.0) -> np.ndarray:
     return y - (y - hat @ y) / (1 - np.diag(hat))[:, None]
 
 
-# --- shape ---------------------------------------------------------------------------------------------------
+# --- shape ----------------------------------------------------------------------------------------
 
 
 def test_shape_is_like_movielens(cinema: Dataset) -> None:
@@ -53,11 +54,14 @@ def test_shape_is_like_movielens(cinema: Dataset) -> None:
     assert np.abs(shares - [0.061, 0.114, 0.271, 0.342, 0.212]).max() < 0.005
 
 
-# --- planted effects -----------------------------------------------------------------------------------------
+# --- planted effects ------------------------------------------------------------------------------
 
 
 def test_truth_has_the_shapes_it_says(cinema: Dataset, truth: CinemaTruth) -> None:
-    assert truth.interests.shape == truth.interests_at_end.shape == (600, 12) and truth.item_themes.shape == (290, 12)
+    assert truth.interests.shape == truth.interests_at_end.shape == (
+        600,
+        12,
+    ) and truth.item_themes.shape == (290, 12)
     for interests in (truth.interests, truth.interests_at_end):
         assert np.allclose(interests.sum(axis=1), 1, atol=1e-5) and (interests >= 0).all()
         assert np.array_equal((interests > 0).sum(axis=1), truth.n_interests)
@@ -72,7 +76,10 @@ def test_truth_has_the_shapes_it_says(cinema: Dataset, truth: CinemaTruth) -> No
 
 def test_interests_show_in_what_is_clicked(cinema: Dataset, truth: CinemaTruth) -> None:
     """Each planted interest of a user lifts its theme over the average user; other themes are not lifted."""
-    sequences, average = Sequences.of(cinema), truth.item_themes[cinema.interactions.items].mean(axis=0)
+    sequences, average = (
+        Sequences.of(cinema),
+        truth.item_themes[cinema.interactions.items].mean(axis=0),
+    )
     for n, least in ((1, [0.25]), (2, [0.15, 0.05]), (3, [0.12, 0.04, 0.01])):
         lifts = []
         for user in np.flatnonzero((truth.n_interests == n) & ~truth.drifting):
@@ -102,14 +109,24 @@ def test_some_users_have_clearly_separate_interests(cinema: Dataset, truth: Cine
 def test_communities_do_not_show_in_genres_or_words(cinema: Dataset, truth: CinemaTruth) -> None:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    genres = np.array([[genre in names for genre in GENRE_THEMES] for names in cinema.item_features.genres], float)
-    words = TfidfVectorizer(stop_words="english", min_df=3).fit_transform(cinema.item_features.texts).toarray()
+    genres = np.array(
+        [[genre in names for genre in GENRE_THEMES] for names in cinema.item_features.genres], float
+    )
+    words = (
+        TfidfVectorizer(stop_words="english", min_df=3)
+        .fit_transform(cinema.item_features.texts)
+        .toarray()
+    )
     for features in (genres, words):
-        wrong = truth.item_affinity - left_out(features - features.mean(axis=0), truth.item_affinity)
-        assert 1 - (wrong ** 2).sum() / (truth.item_affinity ** 2).sum() < 0.05
+        wrong = truth.item_affinity - left_out(
+            features - features.mean(axis=0), truth.item_affinity
+        )
+        assert 1 - (wrong**2).sum() / (truth.item_affinity**2).sum() < 0.05
 
 
-def test_communities_show_in_clicks_and_in_company(cinema: Dataset, shown: Dataset, truth: CinemaTruth) -> None:
+def test_communities_show_in_clicks_and_in_company(
+    cinema: Dataset, shown: Dataset, truth: CinemaTruth
+) -> None:
     events = shown.interactions
     own = truth.item_affinity[events.items, truth.communities[events.users]]
     click = events.labels["click"]
@@ -128,7 +145,8 @@ def test_impressions_are_biased_by_fame_not_by_quality(shown: Dataset, truth: Ci
     times = np.log(np.bincount(shown.interactions.items, minlength=290))
     assert correlation(times, truth.fame) > 0.8
     assert abs(correlation(times, truth.quality)) < 0.3
-    # ... and by a little personal relevance: seen on the first pages, before what matches has been watched.
+    # ... and by a little personal relevance: seen on the first pages, before what matches has been
+    # watched.
     sequences, match = Sequences.of(shown), truth.model.match(np.arange(600), np.zeros(600))
     first = np.mean([match[user, sequences[user][:30]].mean() for user in range(600)])
     assert first > match[:, np.argsort(-truth.fame)[:100]].mean() + 0.05
@@ -142,7 +160,11 @@ def test_clicks_depend_on_the_hour(shown: Dataset, truth: CinemaTruth) -> None:
         of_theme = truth.item_themes[events.items, THEMES.index(theme)] > 0.55
         return float(events.labels["click"][of_theme & (slot == SLOTS.index(when))].mean())
 
-    assert rate("childhood", "weekend morning") > 1.5 * rate("childhood", "day") > 1.1 * rate("childhood", "late night")
+    assert (
+        rate("childhood", "weekend morning")
+        > 1.5 * rate("childhood", "day")
+        > 1.1 * rate("childhood", "late night")
+    )
     assert rate("dread", "late night") > 2 * rate("dread", "day")
     assert rate("riddle", "late night") > 1.5 * rate("riddle", "day")
     assert rate("adrenaline", "evening") > 1.05 * rate("adrenaline", "day")
@@ -159,7 +181,9 @@ def test_old_films_are_not_finished_on_the_phone(cinema: Dataset) -> None:
 
 
 def test_series_are_watched_in_order(cinema: Dataset, truth: CinemaTruth) -> None:
-    following = {int(before): part for part, before in enumerate(truth.model.previous) if before >= 0}
+    following = {
+        int(before): part for part, before in enumerate(truth.model.previous) if before >= 0
+    }
     sequences = Sequences.of(cinema)
     soon, chances, in_order, pairs = 0, 0, 0, 0
     for user in range(600):
@@ -171,21 +195,31 @@ def test_series_are_watched_in_order(cinema: Dataset, truth: CinemaTruth) -> Non
             if after in place:
                 pairs, in_order = pairs + 1, in_order + (place[after] > i)
             if i + 10 < len(films_of) and place.get(after, i) >= i:
-                chances, soon = chances + 1, soon + (after in films_of[i + 1:i + 11])
+                chances, soon = chances + 1, soon + (after in films_of[i + 1 : i + 11])
     assert in_order / pairs > 0.85
     assert soon / chances > 0.6  # ten films at random would do it in about 0.06 of the cases
 
 
-def test_clicking_and_finishing_are_in_conflict(cinema: Dataset, shown: Dataset, truth: CinemaTruth) -> None:
+def test_clicking_and_finishing_are_in_conflict(
+    cinema: Dataset, shown: Dataset, truth: CinemaTruth
+) -> None:
     assert truth.conflict["tasks"] == ["click", "finish"]
     events, all_shown = cinema.interactions, shown.interactions
     known = np.flatnonzero(cinema.popularity > 20)
-    per_film = lambda items, values: (np.bincount(items, values, 290) / np.bincount(items, minlength=290))[known]  # noqa: E731
+
+    def per_film(items: np.ndarray, values: np.ndarray) -> np.ndarray:
+        return (np.bincount(items, values, 290) / np.bincount(items, minlength=290))[known]
+
     clicks = per_film(all_shown.items, all_shown.labels["click"])
     finishes = per_film(events.items, events.labels["finish"])
     assert correlation(clicks, finishes) < -0.15
-    assert correlation(clicks, truth.bait[known]) > 0.25 and correlation(finishes, truth.bait[known]) < -0.5
-    assert correlation(events.labels["like"], events.labels["finish"]) > 0.1, "not every pair of tasks is in conflict"
+    assert (
+        correlation(clicks, truth.bait[known]) > 0.25
+        and correlation(finishes, truth.bait[known]) < -0.5
+    )
+    assert correlation(events.labels["like"], events.labels["finish"]) > 0.1, (
+        "not every pair of tasks is in conflict"
+    )
 
 
 def test_interests_drift(cinema: Dataset, truth: CinemaTruth) -> None:
@@ -209,7 +243,9 @@ def test_interests_drift(cinema: Dataset, truth: CinemaTruth) -> None:
 
 def test_ratings_follow_utility(cinema: Dataset, truth: CinemaTruth) -> None:
     events = cinema.interactions
-    assert 0.6 < correlation(events.ratings, truth.expected_ratings[events.users, events.items]) < 0.95
+    assert (
+        0.6 < correlation(events.ratings, truth.expected_ratings[events.users, events.items]) < 0.95
+    )
     known = cinema.popularity > 20
     mean = np.bincount(events.items, events.ratings, 290) / cinema.popularity
     assert correlation(mean[known], truth.quality[known]) > 0.3
@@ -217,19 +253,30 @@ def test_ratings_follow_utility(cinema: Dataset, truth: CinemaTruth) -> None:
 
 def test_cold_users_and_films_arrive_late(cinema: Dataset, truth: CinemaTruth) -> None:
     cold = cinema_cold_split()
-    assert set(cold.user_ids) == set(truth.cold_users) and set(cold.item_ids) == set(truth.cold_items)
+    assert set(cold.user_ids) == set(truth.cold_users) and set(cold.item_ids) == set(
+        truth.cold_items
+    )
     events = cinema.interactions
-    new = (np.isin(cinema.user_ids.raw(events.users), cold.user_ids)
-           | np.isin(cinema.item_ids.raw(events.items), cold.item_ids))
+    new = np.isin(cinema.user_ids.raw(events.users), cold.user_ids) | np.isin(
+        cinema.item_ids.raw(events.items), cold.item_ids
+    )
     assert events.timestamps[new].min() > np.quantile(events.timestamps, 0.75)
     assert cinema.popularity[cinema.item_ids.index("items", cold.item_ids)].min() >= 10
-    train, (warm, users, items) = cold.warm.train, (cold.warm.test, cold.cold_users.test, cold.cold_items.test)
+    train, (warm, users, items) = (
+        cold.warm.train,
+        (cold.warm.test, cold.cold_users.test, cold.cold_items.test),
+    )
     assert cold.cold_users.train is train and cold.cold_items.train is train
-    new_users, new_items = (cinema.user_ids.index("u", cold.user_ids), cinema.item_ids.index("i", cold.item_ids))
+    new_users, new_items = (
+        cinema.user_ids.index("u", cold.user_ids),
+        cinema.item_ids.index("i", cold.item_ids),
+    )
     for part in (train, warm):
         assert not np.isin(part.interactions.users, new_users).any()
         assert not np.isin(part.interactions.items, new_items).any()
-    assert set(users.interactions.users) == set(new_users) and set(items.interactions.items) == set(new_items)
+    assert set(users.interactions.users) == set(new_users) and set(items.interactions.items) == set(
+        new_items
+    )
     assert not np.isin(users.interactions.items, new_items).any()
     assert not np.isin(items.interactions.users, new_users).any()
     assert 0.18 < len(warm) / (len(warm) + len(train)) < 0.21
@@ -242,12 +289,14 @@ def test_slots_cover_the_week() -> None:
     assert chances[1, late] > 2 * chances[0, late]
 
 
-# --- the strength of it all ----------------------------------------------------------------------------------
+# --- the strength of it all -----------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def benchmark() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("cinema_table", ROOT / "benchmarks" / "cinema_table.py")
+    spec = importlib.util.spec_from_file_location(
+        "cinema_table", ROOT / "benchmarks" / "cinema_table.py"
+    )
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
@@ -256,7 +305,10 @@ def benchmark() -> ModuleType:
 
 
 def test_the_right_kind_of_model_wins(benchmark: ModuleType) -> None:
-    table = {name: {column: figure[0] for column, figure in row.items()} for name, row in benchmark.measure().items()}
+    table = {
+        name: {column: figure[0] for column, figure in row.items()}
+        for name, row in benchmark.measure().items()
+    }
     warm = {name: row["warm"] for name, row in table.items()}
     assert warm["EASE"] > 1.5 * warm["popularity"] and warm["item CF"] > 1.5 * warm["popularity"]
     assert warm["oracle"] > 1.3 * max(value for name, value in warm.items() if name != "oracle")
@@ -265,10 +317,18 @@ def test_the_right_kind_of_model_wins(benchmark: ModuleType) -> None:
     whole = {name: row["P1"] for name, row in table.items()}
     assert whole["EASE"] > 1.5 * whole["popularity"] and whole["oracle"] > 1.3 * whole["EASE"]
     # No baseline takes everything: each has a column in which it is the one that works.
-    films_, users = ({name: row[column] for name, row in table.items()} for column in ("cold films", "cold users"))
-    assert films_["content (TF-IDF)"] > 1.5 * max(films_["EASE"], films_["popularity"], films_["random"])
+    films_, users = (
+        {name: row[column] for name, row in table.items()}
+        for column in ("cold films", "cold users")
+    )
+    assert films_["content (TF-IDF)"] > 1.5 * max(
+        films_["EASE"], films_["popularity"], films_["random"]
+    )
     assert users["popularity"] > 2 * max(users["EASE"], users["item CF"], users["content (TF-IDF)"])
-    assert users["oracle"] > 1.5 * users["popularity"] and films_["oracle"] > 1.2 * films_["content (TF-IDF)"]
+    assert (
+        users["oracle"] > 1.5 * users["popularity"]
+        and films_["oracle"] > 1.2 * films_["content (TF-IDF)"]
+    )
 
 
 def test_oracle_refuses_other_data(truth: CinemaTruth) -> None:

@@ -24,7 +24,9 @@ def same(a: dict[str, Any], b: dict[str, Any]) -> bool:
     return a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)
 
 
-@pytest.mark.parametrize("arguments", [{}, {"slate_size": 4, "reward": "rating"}, {"reward": "finish", "drift": False}])
+@pytest.mark.parametrize(
+    "arguments", [{}, {"slate_size": 4, "reward": "rating"}, {"reward": "finish", "drift": False}]
+)
 def test_gymnasium_accepts_it(arguments: dict[str, Any], truth: CinemaTruth) -> None:
     check_env(CinemaEnv(**arguments, truth=truth), skip_render_check=True)
 
@@ -34,9 +36,16 @@ def test_importing_the_data_does_not_import_gymnasium() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@pytest.mark.parametrize("make", [lambda truth: CinemaEnv(truth=truth, slate_size=3),
-                                  lambda truth: CinemaVectorEnv(5, truth=truth, slate_size=3)])
-def test_the_same_seed_gives_the_same_episode(make: Callable[[CinemaTruth], Any], truth: CinemaTruth) -> None:
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda truth: CinemaEnv(truth=truth, slate_size=3),
+        lambda truth: CinemaVectorEnv(5, truth=truth, slate_size=3),
+    ],
+)
+def test_the_same_seed_gives_the_same_episode(
+    make: Callable[[CinemaTruth], Any], truth: CinemaTruth
+) -> None:
     env = make(truth)
     env.action_space.seed(0)
     actions = [env.action_space.sample() for _ in range(60)]
@@ -59,11 +68,16 @@ def test_episode_and_observation(truth: CinemaTruth) -> None:
     for film in range(10, 17):
         observation, reward, terminated, truncated, info = env.step(film)
         assert env.observation_space.contains(observation)
-        assert reward == info["click"].sum() and info["rating"][0] in ((0,) if not reward else (1, 2, 3, 4, 5))
+        assert reward == info["click"].sum() and info["rating"][0] in (
+            (0,) if not reward else (1, 2, 3, 4, 5)
+        )
         assert not terminated and truncated == (film == 16)
         contexts.append(observation["context"])
         rewards.append(reward)
-    assert observation["history"].tolist() == [13, 14, 15, 16] and observation["feedback"].tolist() == rewards[-4:]
+    assert (
+        observation["history"].tolist() == [13, 14, 15, 16]
+        and observation["feedback"].tolist() == rewards[-4:]
+    )
     changes = [not np.array_equal(a, b) for a, b in zip(contexts, contexts[1:], strict=False)]
     assert not any(changes[i] for i in (0, 1, 3, 4, 6)), "the context lasts a visit"
 
@@ -97,15 +111,24 @@ def test_oracle_beats_popularity_beats_random(reward: str, truth: CinemaTruth) -
             total += rewards
         return total
 
-    oracle, popular, chance = (play(policy) for policy in (
-        lambda _: env.expected_rewards(), lambda _: np.tile(popularity, (200, 1)), lambda _: rng.random((200, 290))))
+    oracle, popular, chance = (
+        play(policy)
+        for policy in (
+            lambda _: env.expected_rewards(),
+            lambda _: np.tile(popularity, (200, 1)),
+            lambda _: rng.random((200, 290)),
+        )
+    )
     error = np.sqrt((popular.var() + chance.var()) / 200)
     assert oracle.mean() > 2 * popular.mean() and popular.mean() > chance.mean() + 2 * error
 
 
 def test_many_side_by_side_are_like_one_after_the_other(truth: CinemaTruth) -> None:
     """The same user and the same films: the sums of rewards have the same distribution."""
-    films, arguments = np.argsort(-truth.fame)[:60:3], {"horizon": 20, "reward": "rating", "truth": truth}
+    films, arguments = (
+        np.argsort(-truth.fame)[:60:3],
+        {"horizon": 20, "reward": "rating", "truth": truth},
+    )
     single, many = CinemaEnv(**arguments), CinemaVectorEnv(1500, **arguments)
     alone = np.zeros(500)
     for episode in range(500):
@@ -126,7 +149,7 @@ def test_expected_rewards_are_the_mean_of_rewards(truth: CinemaTruth) -> None:
         films = rng.integers(0, 290, 20_000)
         expected = users.expected_rewards()[np.arange(20_000), films]
         got, _ = users.step(films[:, None], rng)
-        assert abs(got.mean() - expected.mean()) < 4 * got.std() / 20_000 ** 0.5
+        assert abs(got.mean() - expected.mean()) < 4 * got.std() / 20_000**0.5
 
 
 def test_users_react_to_the_hour_and_to_series(truth: CinemaTruth) -> None:
@@ -134,7 +157,10 @@ def test_users_react_to_the_hour_and_to_series(truth: CinemaTruth) -> None:
     users.reset(np.random.default_rng(0))
     slot, expected = time_slot(users.hour, users.weekend), users.expected_rewards()
     dread = expected[:, truth.item_themes[:, THEMES.index("dread")] > 0.6].mean(axis=1)
-    assert dread[slot == SLOTS.index("late night")].mean() > 1.3 * dread[slot == SLOTS.index("day")].mean()
+    assert (
+        dread[slot == SLOTS.index("late night")].mean()
+        > 1.3 * dread[slot == SLOTS.index("day")].mean()
+    )
     place = {film: i for i, film in enumerate(truth.item_ids.tolist())}
     first, second = (place[film] for film in truth.series["Toy Story"][:2])
     users.watched[:, first] = True
@@ -168,9 +194,14 @@ def test_the_step_after_the_end_begins_a_new_episode(truth: CinemaTruth) -> None
 
 
 def test_bad_arguments(truth: CinemaTruth) -> None:
-    for arguments, message in (({"reward": "joy"}, "reward.*'joy'"), ({"slate_size": 0}, "slate_size"),
-                               ({"slate_size": 291}, "slate_size must be at most 290"), ({"horizon": -1}, "horizon"),
-                               ({"history": 0}, "history"), ({"visit": 0}, "visit")):
+    for arguments, message in (
+        ({"reward": "joy"}, "reward.*'joy'"),
+        ({"slate_size": 0}, "slate_size"),
+        ({"slate_size": 291}, "slate_size must be at most 290"),
+        ({"horizon": -1}, "horizon"),
+        ({"history": 0}, "history"),
+        ({"visit": 0}, "visit"),
+    ):
         with pytest.raises(ValueError, match=message):
             CinemaEnv(**arguments, truth=truth)
     env, many = CinemaEnv(truth=truth), CinemaVectorEnv(3, truth=truth)

@@ -16,7 +16,9 @@ HERE = Path(__file__).resolve().parent
 
 def in_process(code: str) -> dict:
     """Run `code` in a fresh process; what it prints last is JSON."""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=HERE, timeout=240)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=HERE, timeout=240
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -43,7 +45,10 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 
 def test_two_replicas_learn_what_one_does() -> None:
     """q08 under MirroredStrategy over two logical devices: the same scores, up to the order of sums."""
-    result = in_process(TWO_CPUS + TRAIN + """
+    result = in_process(
+        TWO_CPUS
+        + TRAIN
+        + """
 one, hits_one = train()
 with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope() as scope:
     two, hits_two = train()
@@ -53,7 +58,8 @@ where = {v.device for v in two.model_.variables[0].value.values}
 print(json.dumps({"replicas": replicas, "devices": len(where), "gap": float(abs(a - b).max()),
                   "spread": float(a.std()), "hits": [hits_one, hits_two],
                   "losses": [one.history_["loss"][-1], two.history_["loss"][-1]]}))
-""")
+"""
+    )
     assert result["replicas"] == 2 and result["devices"] == 2
     assert result["gap"] < 0.05 * result["spread"], result
     assert result["losses"][0] == pytest.approx(result["losses"][1], rel=0.02)
@@ -62,7 +68,9 @@ print(json.dumps({"replicas": replicas, "devices": len(where), "gap": float(abs(
 
 def test_the_graph_is_on_every_replica() -> None:
     """q18 under MirroredStrategy: each replica propagates over the whole graph; the scores are those of one device."""
-    result = in_process(TWO_CPUS + """
+    result = in_process(
+        TWO_CPUS
+        + """
 import json, numpy as np
 from conftest import checkerboard
 from keras_recs.answers.q18_gcn import LightGCN
@@ -77,7 +85,8 @@ a, b = one.score(data.user_ids.ids), two.score(data.user_ids.ids)
 print(json.dumps({"devices": len({v.device for v in two.model_.variables[0].value.values}),
                   "gap": float(abs(a - b).max()), "spread": float(a.std()),
                   "hits": float((two.recommend(data.user_ids.ids, 1).items[:, 0] == data.item_ids.ids).mean())}))
-""")
+"""
+    )
     assert result["devices"] == 2
     assert result["gap"] < 0.05 * result["spread"], result
     assert result["hits"] >= 0.9
@@ -85,16 +94,23 @@ print(json.dumps({"devices": len({v.device for v in two.model_.variables[0].valu
 
 def test_mixed_precision_is_an_option() -> None:
     """Under Keras's mixed policy the answer trains, and its probabilities are float32 all the same."""
-    result = in_process(TRAIN + """
+    result = in_process(
+        TRAIN
+        + """
 import keras
 keras.mixed_precision.set_global_policy("mixed_bfloat16")
 from keras_recs.neural import device_report
 model, hits = train()
 print(json.dumps({"hits": hits, "output": model.model_.output.dtype, "precision": device_report().precision,
                   "compute": model.model_.get_layer("mlp_0").compute_dtype}))
-""")
+"""
+    )
     assert result["hits"] >= 0.9
-    assert result["output"] == "float32" and result["compute"] == "bfloat16" and result["precision"] == "mixed_bfloat16"
+    assert (
+        result["output"] == "float32"
+        and result["compute"] == "bfloat16"
+        and result["precision"] == "mixed_bfloat16"
+    )
 
 
 def test_several_gpus_are_used_together(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,8 +132,14 @@ def test_memory_growth_is_switched_on_for_every_gpu(monkeypatch: pytest.MonkeyPa
             self.name = name
 
     grown = []
-    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [Gpu("a"), Gpu("b")] if kind == "GPU" else [])
-    monkeypatch.setattr(tf.config.experimental, "set_memory_growth", lambda gpu, on: grown.append((gpu.name, on)))
+    monkeypatch.setattr(
+        tf.config,
+        "list_physical_devices",
+        lambda kind: [Gpu("a"), Gpu("b")] if kind == "GPU" else [],
+    )
+    monkeypatch.setattr(
+        tf.config.experimental, "set_memory_growth", lambda gpu, on: grown.append((gpu.name, on))
+    )
     assert configure_gpus.__wrapped__() == ("a", "b")
     assert grown == [("a", True), ("b", True)]
 
@@ -143,19 +165,39 @@ def test_a_real_gpu_is_found_and_used() -> None:
 
     if not tf.config.list_physical_devices("GPU"):
         pytest.skip("TensorFlow sees no GPU")
-    result = in_process(TRAIN + """
+    result = in_process(
+        TRAIN
+        + """
 model, hits = train()
 print(json.dumps({"hits": hits, "device": model.model_.variables[0].value.device}))
-""")
+"""
+    )
     assert result["hits"] >= 0.9 and "GPU" in result["device"]
 
 
 def test_tensorflow_starts_quietly_and_other_messages_pass() -> None:
-    done = subprocess.run([sys.executable, "-c", "import keras_recs.neural, tensorflow as tf; "
-                           "tf.config.list_physical_devices('GPU')"],
-                          capture_output=True, text=True, cwd=HERE, timeout=120)
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import keras_recs.neural, tensorflow as tf; tf.config.list_physical_devices('GPU')",
+        ],
+        capture_output=True,
+        text=True,
+        cwd=HERE,
+        timeout=120,
+    )
     assert done.returncode == 0 and done.stderr == ""
-    done = subprocess.run([sys.executable, "-c", "import os; from keras_recs.neural.quiet import without_notes\n"
-                           "with without_notes(): os.write(2, b'I0000 cudart_stub.cc:31] no GPU\\nreal trouble\\n')"],
-                          capture_output=True, text=True, cwd=HERE, timeout=120)
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import os; from keras_recs.neural.quiet import without_notes\n"
+            "with without_notes(): os.write(2, b'I0000 cudart_stub.cc:31] no GPU\\nreal trouble\\n')",
+        ],
+        capture_output=True,
+        text=True,
+        cwd=HERE,
+        timeout=120,
+    )
     assert done.stderr == "real trouble\n"

@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 from keras_recs.data import Dataset, Split, split, split_random
-from keras_recs.evaluation import BiasRecommender, ItemKNNRecommender, PopularityRecommender, evaluate, evaluate_ratings
+from keras_recs.evaluation import (
+    BiasRecommender,
+    ItemKNNRecommender,
+    PopularityRecommender,
+    evaluate,
+    evaluate_ratings,
+)
 from keras_recs.recommender import Recommender
 
 
@@ -19,7 +25,9 @@ def log(n: int = 3000, repeated: bool = False, seed: int = 0) -> Dataset:
         users, items = rng.integers(0, 60, n), rng.integers(0, 50, n)
     else:
         users, items = np.divmod(rng.permutation(60 * 80)[:n], 80)
-    return Dataset.from_arrays([f"u{u:02d}" for u in users], 10 * items + 3, rng.integers(0, 6, n), rng.permutation(n))
+    return Dataset.from_arrays(
+        [f"u{u:02d}" for u in users], 10 * items + 3, rng.integers(0, 6, n), rng.permutation(n)
+    )
 
 
 def pairs(data: Dataset) -> set[tuple[int, int]]:
@@ -33,7 +41,9 @@ def test_a_model_of_all_the_data_is_told_to_fit_on_parts_train(protocol: str) ->
     make = BiasRecommender if protocol == "P3" else ItemKNNRecommender
     evaluate(make().fit(parts.train), parts)
     n = len(pairs(parts.test))
-    with pytest.raises(ValueError, match=rf"fitted on {n:,} of the {n:,} test pairs.* fit on parts\.train"):
+    with pytest.raises(
+        ValueError, match=rf"fitted on {n:,} of the {n:,} test pairs.* fit on parts\.train"
+    ):
         evaluate(make().fit(data), parts)
 
 
@@ -80,14 +90,20 @@ def test_a_random_split_keeps_all_events_of_a_pair_on_one_side(validation: bool)
     assert not pairs(parts.train) & pairs(parts.test)
     everyone = split_random(data)
     if validation:
-        assert pairs(parts.train) | pairs(parts.test) == pairs(everyone.train), "the slice is of the training part"
+        assert pairs(parts.train) | pairs(parts.test) == pairs(everyone.train), (
+            "the slice is of the training part"
+        )
     else:
         assert len(parts.train) + len(parts.test) == len(data)
-    assert len(pairs(parts.test)) == pytest.approx(0.2 * len(pairs(parts.train) | pairs(parts.test)), abs=1)
+    assert len(pairs(parts.test)) == pytest.approx(
+        0.2 * len(pairs(parts.train) | pairs(parts.test)), abs=1
+    )
 
 
 @pytest.mark.parametrize("validation", [False, True])
-def test_without_repeated_pairs_the_random_split_is_the_permutation_that_it_was(validation: bool) -> None:
+def test_without_repeated_pairs_the_random_split_is_the_permutation_that_it_was(
+    validation: bool,
+) -> None:
     data = log()
     order = np.random.default_rng(42).permutation(3000)
     train, test = (order[:1920], order[1920:2400]) if validation else (order[:2400], order[2400:])
@@ -126,7 +142,9 @@ def test_a_hand_made_split_of_ratings_that_leaks_is_refused() -> None:
     leaky = Split("P3", data, data.with_interactions(events.take(np.arange(40))))
     with pytest.raises(ValueError, match="the split leaks: 40 of its 40 test pairs"):
         evaluate(BiasRecommender().fit(data), leaky)
-    assert evaluate_ratings(np.full(40, 2.0), leaky).metrics["rmse"] > 0, "whoever brings predictions answers for them"
+    assert evaluate_ratings(np.full(40, 2.0), leaky).metrics["rmse"] > 0, (
+        "whoever brings predictions answers for them"
+    )
 
 
 class Bare:
@@ -149,5 +167,8 @@ def test_who_does_not_say_what_it_was_fitted_on_is_measured_as_before() -> None:
 
 
 def test_a_class_is_not_a_fitted_recommender() -> None:
-    with pytest.raises(TypeError, match=r"got the class PopularityRecommender itself: PopularityRecommender\(\).fit"):
+    with pytest.raises(
+        TypeError,
+        match=r"got the class PopularityRecommender itself: PopularityRecommender\(\).fit",
+    ):
         evaluate(PopularityRecommender, split(log()))  # type: ignore[arg-type]

@@ -27,17 +27,24 @@ from keras_recs.evaluation.metrics import (
 # Three users with 3, 2 and 5 relevant items, and the first four places of their lists.
 HITS = np.array([[1, 0, 1, 0], [0, 0, 0, 0], [0, 1, 1, 1]], bool)
 N_RELEVANT = np.array([3, 2, 5])
-D2, D3, D4 = 1 / math.log2(3), 1 / 2, 1 / math.log2(5)  # discounts of the ranks 2, 3, 4; that of rank 1 is 1
+D2, D3, D4 = (
+    1 / math.log2(3),
+    1 / 2,
+    1 / math.log2(5),
+)  # discounts of the ranks 2, 3, 4; that of rank 1 is 1
 
 
-@pytest.mark.parametrize(("metric", "expected"), [
-    (recall_at, [2 / 3, 0, 3 / 5]),
-    (precision_at, [2 / 4, 0, 3 / 4]),
-    (hit_rate_at, [1, 0, 1]),
-    (reciprocal_rank, [1, 0, 1 / 2]),
-    (average_precision, [(1 / 1 + 2 / 3) / 3, 0, (1 / 2 + 2 / 3 + 3 / 4) / 5]),
-    (ndcg_at, [(1 + D3) / (1 + D2 + D3), 0, (D2 + D3 + D4) / (1 + D2 + D3 + D4)]),
-])
+@pytest.mark.parametrize(
+    ("metric", "expected"),
+    [
+        (recall_at, [2 / 3, 0, 3 / 5]),
+        (precision_at, [2 / 4, 0, 3 / 4]),
+        (hit_rate_at, [1, 0, 1]),
+        (reciprocal_rank, [1, 0, 1 / 2]),
+        (average_precision, [(1 / 1 + 2 / 3) / 3, 0, (1 / 2 + 2 / 3 + 3 / 4) / 5]),
+        (ndcg_at, [(1 + D3) / (1 + D2 + D3), 0, (D2 + D3 + D4) / (1 + D2 + D3 + D4)]),
+    ],
+)
 def test_values_worked_out_by_hand(metric, expected: list[float]) -> None:
     values = metric(HITS, N_RELEVANT)
     assert values.shape == (3,) and values.dtype == np.float64
@@ -60,28 +67,46 @@ def test_all_metrics_agree_with_trec_eval() -> None:
     n_relevant[:60] = 1
     relevant = [set(rng.choice(n_items, n, replace=False).tolist()) for n in n_relevant]
     lists = np.argsort(rng.random((n_users, n_items)), axis=1)[:, :depth]
-    hits = np.array([[item in mine for item in row]
-                     for mine, row in zip(relevant, lists.tolist(), strict=True)])
+    hits = np.array(
+        [[item in mine for item in row] for mine, row in zip(relevant, lists.tolist(), strict=True)]
+    )
 
     truth = {str(u): {str(i): 1 for i in mine} for u, mine in enumerate(relevant)}
-    run = {str(u): {str(i): float(depth - r) for r, i in enumerate(row)}
-           for u, row in enumerate(lists.tolist())}
+    run = {
+        str(u): {str(i): float(depth - r) for r, i in enumerate(row)}
+        for u, row in enumerate(lists.tolist())
+    }
     cuts = ",".join(map(str, range(1, depth + 1)))
     theirs = pytrec_eval.RelevanceEvaluator(
-        truth, {f"{name}.{cuts}" for name in ("ndcg_cut", "recall", "success", "P", "map_cut")}).evaluate(run)
-    names = {"ndcg": "ndcg_cut", "recall": "recall", "hr": "success", "precision": "P", "map": "map_cut"}
+        truth, {f"{name}.{cuts}" for name in ("ndcg_cut", "recall", "success", "P", "map_cut")}
+    ).evaluate(run)
+    names = {
+        "ndcg": "ndcg_cut",
+        "recall": "recall",
+        "hr": "success",
+        "precision": "P",
+        "map": "map_cut",
+    }
     for k in range(1, depth + 1):
         for ours, name in names.items():
             expected = [theirs[str(u)][f"{name}_{k}"] for u in range(n_users)]
-            assert PER_USER[ours](hits[:, :k], n_relevant) == pytest.approx(expected, abs=1e-9), (ours, k)
+            assert PER_USER[ours](hits[:, :k], n_relevant) == pytest.approx(expected, abs=1e-9), (
+                ours,
+                k,
+            )
         # trec_eval's reciprocal rank has no cut-off, so the lists are cut before it sees them
-        short = {u: {i: score for i, score in items.items() if score > depth - k} for u, items in run.items()}
+        short = {
+            u: {i: score for i, score in items.items() if score > depth - k}
+            for u, items in run.items()
+        }
         found = pytrec_eval.RelevanceEvaluator(truth, {"recip_rank"}).evaluate(short)
         expected = [found[str(u)]["recip_rank"] for u in range(n_users)]
         assert PER_USER["mrr"](hits[:, :k], n_relevant) == pytest.approx(expected, abs=1e-9)
 
 
-LISTS = np.array([[0, 1], [0, 2], [0, -1]])  # of a catalogue of five; the third list is over after one item
+LISTS = np.array(
+    [[0, 1], [0, 2], [0, -1]]
+)  # of a catalogue of five; the third list is over after one item
 
 
 def test_coverage_by_hand() -> None:
@@ -91,7 +116,9 @@ def test_coverage_by_hand() -> None:
 def test_novelty_by_hand() -> None:
     # met by 8, 4 and 1 of 16 users: 1, 2 and 4 bits; items 0, 0, 0, 1, 2 were recommended
     assert novelty(LISTS, [8, 4, 1, 16, 0], 16) == pytest.approx((3 * 1 + 2 + 4) / 5, abs=1e-12)
-    assert novelty([[4]], [8, 4, 1, 16, 0], 16) == 4.0, "an item that nobody met counts as met by one"
+    assert novelty([[4]], [8, 4, 1, 16, 0], 16) == 4.0, (
+        "an item that nobody met counts as met by one"
+    )
 
 
 def test_gini_by_hand_and_by_its_definition() -> None:
@@ -100,7 +127,9 @@ def test_gini_by_hand_and_by_its_definition() -> None:
     assert gini([[3], [3]], 4) == pytest.approx(3 / 4, abs=1e-12)
     items = np.random.default_rng(1).integers(0, 30, (50, 4)) ** 2 // 30
     counts = np.bincount(items.ravel(), minlength=40)
-    half_relative_difference = np.abs(np.subtract.outer(counts, counts)).mean() / (2 * counts.mean())
+    half_relative_difference = np.abs(np.subtract.outer(counts, counts)).mean() / (
+        2 * counts.mean()
+    )
     assert gini(items, 40) == pytest.approx(half_relative_difference, abs=1e-12)
 
 
@@ -115,15 +144,18 @@ def test_rating_errors_by_hand() -> None:
     assert mae([1, 2, 6], [1, 4, 3]) == pytest.approx((0 + 2 + 3) / 3, abs=1e-12)
 
 
-@pytest.mark.parametrize(("hits", "n_relevant", "words"), [
-    ([[1, 0]], [1], "hits must be bool"),
-    ([True, False], [1], r"of shape \(2,\)"),
-    (np.zeros((2, 0), bool), [1, 1], r"of shape \(2, 0\)"),
-    ([[True, False]], [1, 1], r"n_relevant must be whole numbers of shape \(1,\)"),
-    ([[True, False]], [1.0], "got float64"),
-    ([[True, False]], [0], "n_relevant must be at least 1"),
-    ([[True, True]], [1], "twice in a list"),
-])
+@pytest.mark.parametrize(
+    ("hits", "n_relevant", "words"),
+    [
+        ([[1, 0]], [1], "hits must be bool"),
+        ([True, False], [1], r"of shape \(2,\)"),
+        (np.zeros((2, 0), bool), [1, 1], r"of shape \(2, 0\)"),
+        ([[True, False]], [1, 1], r"n_relevant must be whole numbers of shape \(1,\)"),
+        ([[True, False]], [1.0], "got float64"),
+        ([[True, False]], [0], "n_relevant must be at least 1"),
+        ([[True, True]], [1], "twice in a list"),
+    ],
+)
 def test_every_metric_refuses_what_makes_no_sense(hits, n_relevant, words: str) -> None:
     for metric in PER_USER.values():
         with pytest.raises(ValueError, match=words):
@@ -138,13 +170,19 @@ def test_rating_errors_refuse_other_lengths_and_nothing() -> None:
             metric([], [])
 
 
-# --- the bootstrap ------------------------------------------------------------------------------------------
+# --- the bootstrap --------------------------------------------------------------------------------
 
 
-def evaluation(values: np.ndarray, metric: str = "ndcg@10", users: np.ndarray | None = None) -> Evaluation:
+def evaluation(
+    values: np.ndarray, metric: str = "ndcg@10", users: np.ndarray | None = None
+) -> Evaluation:
     value = math.sqrt(values.mean()) if metric == "rmse" else values.mean()
-    return Evaluation("P3" if metric == "rmse" else "P1", {metric: float(value)}, {metric: values},
-                      np.arange(len(values)) if users is None else users)
+    return Evaluation(
+        "P3" if metric == "rmse" else "P1",
+        {metric: float(value)},
+        {metric: values},
+        np.arange(len(values)) if users is None else users,
+    )
 
 
 def test_the_interval_is_as_wide_as_theory_says() -> None:
@@ -157,7 +195,9 @@ def test_the_interval_is_as_wide_as_theory_says() -> None:
     assert narrow[1] - narrow[0] == pytest.approx(2 * 0.674 * error, rel=0.1)
 
 
-def test_the_same_seed_gives_the_same_interval_in_whatever_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_seed_gives_the_same_interval_in_whatever_blocks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     e = evaluation(np.random.default_rng(0).random(300))
     whole = e.interval("ndcg@10")
     assert whole == e.interval("ndcg@10") != e.interval("ndcg@10", seed=1)
@@ -180,8 +220,12 @@ def test_pairing_shows_a_small_gain_that_the_spread_of_the_users_would_hide() ->
     hard = rng.random(400)  # users differ much more than the two recommenders do
     a, b = evaluation(hard + 0.01 + rng.normal(0, 0.02, 400)), evaluation(hard)
     result = compare(a, b, "ndcg@10")
-    assert result.verdict == "A is better" and 0 < result.low < result.difference < result.high < 0.02
-    assert result.difference == pytest.approx(a.metrics["ndcg@10"] - b.metrics["ndcg@10"], abs=1e-12)
+    assert (
+        result.verdict == "A is better" and 0 < result.low < result.difference < result.high < 0.02
+    )
+    assert result.difference == pytest.approx(
+        a.metrics["ndcg@10"] - b.metrics["ndcg@10"], abs=1e-12
+    )
     assert result.high - result.low == pytest.approx(2 * 1.96 * 0.02 / math.sqrt(400), rel=0.15)
     assert result.p_better > 0.999
     assert compare(b, a, "ndcg@10").verdict == "B is better"
@@ -216,12 +260,15 @@ def test_the_order_of_the_users_does_not_matter() -> None:
     shuffled = evaluation(b[order], users=np.arange(60)[order])
     straight = compare(evaluation(a), evaluation(b), "ndcg@10")
     assert dataclasses.astuple(compare(evaluation(a), shuffled, "ndcg@10"))[1:4] == pytest.approx(
-        dataclasses.astuple(straight)[1:4], abs=1e-12)
+        dataclasses.astuple(straight)[1:4], abs=1e-12
+    )
 
 
 def test_what_cannot_be_compared_is_refused() -> None:
     a = evaluation(np.ones(4))
-    with pytest.raises(ValueError, match="same users and events, got 4 and 3 users, of whom 3 are in both"):
+    with pytest.raises(
+        ValueError, match="same users and events, got 4 and 3 users, of whom 3 are in both"
+    ):
         compare(a, evaluation(np.ones(3)), "ndcg@10")
     with pytest.raises(ValueError, match="same users"):
         compare(a, evaluation(np.ones(4), users=np.arange(1, 5)), "ndcg@10")

@@ -54,8 +54,13 @@ def test_functions_of_cells_are_checked(cell, capsys: pytest.CaptureFixture[str]
     cell(PREDICT)
     cell("check(5, predict)")
     out = capsys.readouterr().out
-    assert "q05   1 of 4 functions done   predict ✓   loss –" in out and "next, loss: Half the squared" in out
-    cell("def loss(theta, mean, users, items, ratings, reg):\n    print('here')\n    return 1 / 0\n")
+    assert (
+        "q05   1 of 4 functions done   predict ✓   loss –" in out
+        and "next, loss: Half the squared" in out
+    )
+    cell(
+        "def loss(theta, mean, users, items, ratings, reg):\n    print('here')\n    return 1 / 0\n"
+    )
     cell("check(5)")  # finds both by their names
     out = capsys.readouterr().out
     assert "predict ✓   loss ✗" in out and "loss: ZeroDivisionError" in out
@@ -76,8 +81,10 @@ def test_a_question_may_be_written_in_any_way(cell, capsys: pytest.CaptureFixtur
 
 
 def test_methods_are_taken_from_classes(cell) -> None:
-    names = cell("class NeuMF:\n    def _epochs(self, data, rng):\n        yield rng\n\n"
-                 "    def further(self):\n        pass\n")
+    names = cell(
+        "class NeuMF:\n    def _epochs(self, data, rng):\n        yield rng\n\n"
+        "    def further(self):\n        pass\n"
+    )
     text, places = notebook.spliced(question(8), [names["NeuMF"]], names)
     found = functions(text)
     assert "yield rng" in text and "NeuMF.further" in found and "NeuMF._table" in found
@@ -86,15 +93,27 @@ def test_methods_are_taken_from_classes(cell) -> None:
     assert "        yield 7" in notebook.spliced(question(8), [names["_epochs"]], names)[0]
 
 
-@pytest.mark.parametrize(("text", "words"), [
-    ("check(5)", "this notebook defines none of them"),
-    ("def other(): pass\ncheck(5, other)", "question 5 does not ask for 'other', but for: predict, loss"),
-    ("class Other: pass\ncheck(5, Other)", "question 5 has no class 'Other'"),
-    ("def nodes(self): pass\ncheck(18, nodes)", "'nodes' may be LightGraphConvolution.nodes or Neural"),
-    ("check(5, 3)", "check takes functions and classes, got int"),
-    ("check(24, 3)", "question 24 is not answered yet"),
-    ("from keras_recs.answers.q05_matrix_factorization import predict\ncheck(5)", "defines none of them"),
-])
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("check(5)", "this notebook defines none of them"),
+        (
+            "def other(): pass\ncheck(5, other)",
+            "question 5 does not ask for 'other', but for: predict, loss",
+        ),
+        ("class Other: pass\ncheck(5, Other)", "question 5 has no class 'Other'"),
+        (
+            "def nodes(self): pass\ncheck(18, nodes)",
+            "'nodes' may be LightGraphConvolution.nodes or Neural",
+        ),
+        ("check(5, 3)", "check takes functions and classes, got int"),
+        ("check(24, 3)", "question 24 is not answered yet"),
+        (
+            "from keras_recs.answers.q05_matrix_factorization import predict\ncheck(5)",
+            "defines none of them",
+        ),
+    ],
+)
 def test_what_cannot_be_checked_is_said(cell, text: str, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         cell(text)

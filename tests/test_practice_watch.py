@@ -35,9 +35,20 @@ class Terminal:
         self.master, self.slave = pty.openpty()
         self.before = termios.tcgetattr(self.slave)
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "keras_recs", *arguments], stdin=self.slave, stdout=self.slave, stderr=self.slave,
-            cwd=folder, start_new_session=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": "110", **environment})
+            [sys.executable, "-m", "keras_recs", *arguments],
+            stdin=self.slave,
+            stdout=self.slave,
+            stderr=self.slave,
+            cwd=folder,
+            start_new_session=True,
+            env={
+                **os.environ,
+                "PYTHONPATH": str(ROOT),
+                "TERM": "xterm",
+                "COLUMNS": "110",
+                **environment,
+            },
+        )
         self.text = ""
 
     def press(self, key: str) -> None:
@@ -54,7 +65,7 @@ class Terminal:
                 except OSError:  # the other side is closed
                     data = ""
                 self.text += re.sub(r"\x1b\[[0-9;]*[mJH]", "", data)
-        said, self.text = self.text[:found.end()], self.text[found.end():]
+        said, self.text = self.text[: found.end()], self.text[found.end() :]
         return said
 
     def others(self) -> list[psutil.Process]:
@@ -94,15 +105,21 @@ def test_saves_are_judged_and_keys_answered(terminal: Terminal, mine: Path, tmp_
     said = terminal.until(KEYS)
     assert "0 of 4 functions done" in said and "begin with predict" in said and "✗" not in said
 
-    end = time.monotonic() + 30  # the screen comes before the check ends, and only a check that ends is an attempt
+    end = (
+        time.monotonic() + 30
+    )  # the screen comes before the check ends, and only a check that ends is an attempt
     while not (mine.parent / "progress.json").exists() and time.monotonic() < end:
         time.sleep(0.05)
     mine.write_text(practice_kit.written("predict", loss="print('here')\nreturn 0.0"))
     said = terminal.until(f"loss ✗.*predict holds.*{KEYS}")
     assert "1 of 4 functions done   predict ✓   loss ✗   gradient –   descend –" in said
     assert "loss: the penalty counts parameters that no rating uses" in said
-    assert re.search(r"yours 0, expected 0\.5\s+looked for: The loss.*practice/q05_matrix_factorization\.py:\d+\s+"
-                     r"you printed:\s+here", said, re.DOTALL)
+    assert re.search(
+        r"yours 0, expected 0\.5\s+looked for: The loss.*practice/q05_matrix_factorization\.py:\d+\s+"
+        r"you printed:\s+here",
+        said,
+        re.DOTALL,
+    )
     assert "predict holds: 2 lines (the reference: 2)" in said
 
     terminal.press("h")
@@ -120,7 +137,9 @@ def test_saves_are_judged_and_keys_answered(terminal: Terminal, mine: Path, tmp_
     part.write_text(practice_kit.written(*practice_kit.HEARTS))
     os.replace(part, mine)
     said = terminal.until(f"All 5 behaviours hold.*{KEYS}")
-    assert "4 of 4 functions done" in said and "loss holds: 3 lines" in said and "practice 6" in said
+    assert (
+        "4 of 4 functions done" in said and "loss holds: 3 lines" in said and "practice 6" in said
+    )
 
     others = terminal.others()
     assert others, "there is a server"
@@ -131,7 +150,9 @@ def test_saves_are_judged_and_keys_answered(terminal: Terminal, mine: Path, tmp_
     assert Notes(mine.parent).of(5)["best"] == 5 and Notes(mine.parent).of(5)["attempts"] == 3
 
 
-def test_loops_crashes_and_errors_end_a_check_and_not_the_watch(terminal: Terminal, mine: Path) -> None:
+def test_loops_crashes_and_errors_end_a_check_and_not_the_watch(
+    terminal: Terminal, mine: Path
+) -> None:
     terminal.until(KEYS)
     mine.write_text("while True: pass\n")
     terminal.until("checking")
@@ -149,7 +170,9 @@ def test_loops_crashes_and_errors_end_a_check_and_not_the_watch(terminal: Termin
 
 
 @pytest.mark.parametrize("how", ["ctrl-c", "terminate", "hang up"])
-def test_however_it_ends_the_terminal_and_the_processes_are_as_before(terminal: Terminal, mine: Path, how: str) -> None:
+def test_however_it_ends_the_terminal_and_the_processes_are_as_before(
+    terminal: Terminal, mine: Path, how: str
+) -> None:
     terminal.until(KEYS)
     mine.write_text(practice_kit.written(predict="while True: pass"))
     terminal.until("checking")
@@ -213,7 +236,9 @@ def test_the_time_limit_names_the_test_and_the_watch_goes_on(mine: Path, tmp_pat
 def test_a_loop_is_named_long_before_the_time_limit(mine: Path, monkeypatch) -> None:
     monkeypatch.setattr("keras_recs.practice.watch.QUIET", 1.0)
     said: list[str] = []
-    loop = Watch(Exercise(practice_kit.Q, mine, mine.parent), lambda text, screen: said.append(text))
+    loop = Watch(
+        Exercise(practice_kit.Q, mine, mine.parent), lambda text, screen: said.append(text)
+    )
     mine.write_text(practice_kit.written("predict", loss="while True: pass"))
 
     end = time.monotonic() + 60
@@ -247,9 +272,17 @@ def test_no_color_means_no_codes(mine: Path, tmp_path: Path) -> None:
 
 
 def test_a_pipe_gets_one_plain_report(mine: Path, tmp_path: Path) -> None:
-    done = subprocess.run([sys.executable, "-m", "keras_recs", "check", "5"], cwd=tmp_path, capture_output=True,
-                          text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=120)
-    assert done.returncode == 1 and KEYS not in done.stdout and "\x1b" not in done.stdout + done.stderr
+    done = subprocess.run(
+        [sys.executable, "-m", "keras_recs", "check", "5"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        timeout=120,
+    )
+    assert (
+        done.returncode == 1 and KEYS not in done.stdout and "\x1b" not in done.stdout + done.stderr
+    )
 
 
 def test_the_function_that_is_written_is_judged_first(mine: Path) -> None:
@@ -269,16 +302,28 @@ def test_of_each_group_the_longest_test_starts_first(mine: Path) -> None:
     from keras_recs.practice.grading import Check
 
     check = Check(practice_kit.Q, mine)
-    needs = {"a": ["predict"], "b": ["predict", "loss"], "c": ["predict", "loss"], "d": [], "e": ["descend"]}
-    check.tests = {i: {"id": i, "test": i, "says": i, "needs": needed} for i, needed in needs.items()}
-    check.results = {i: {"seconds": s} for i, s in {"a": 3.0, "b": 1.0, "c": 2.0, "d": 9.0, "e": 4.0}.items()}
+    needs = {
+        "a": ["predict"],
+        "b": ["predict", "loss"],
+        "c": ["predict", "loss"],
+        "d": [],
+        "e": ["descend"],
+    }
+    check.tests = {
+        i: {"id": i, "test": i, "says": i, "needs": needed} for i, needed in needs.items()
+    }
+    check.results = {
+        i: {"seconds": s} for i, s in {"a": 3.0, "b": 1.0, "c": 2.0, "d": 9.0, "e": 4.0}.items()
+    }
     assert check.longest(["loss"]) == ["c", "d"] and check.longest([]) == ["d"]
 
 
 def test_what_is_known_is_shown_before_the_check_ends(mine: Path) -> None:
     """The verdict of the function in hand comes at once, though a test of another goes on for long."""
     screens: list[str] = []
-    watch = Watch(Exercise(practice_kit.Q, mine, mine.parent), lambda text, screen: screens.append(text))
+    watch = Watch(
+        Exercise(practice_kit.Q, mine, mine.parent), lambda text, screen: screens.append(text)
+    )
     watch._open()
     try:
         while not (watch.check and watch.check.ended):

@@ -27,7 +27,16 @@ from keras_recs.recommendations import Recommendations
 from keras_recs.recommender import NotFittedError, Recommender
 
 # Six users and six items; "new" is only in the test, "gone" and "zoe" only in training.
-TRAIN = [("ann", 1), ("ann", 2), ("bob", 1), ("cem", 3), ("gone", 1), ("gone", 2), ("zoe", 4), ("zoe", 5)]
+TRAIN = [
+    ("ann", 1),
+    ("ann", 2),
+    ("bob", 1),
+    ("cem", 3),
+    ("gone", 1),
+    ("gone", 2),
+    ("zoe", 4),
+    ("zoe", 5),
+]
 TEST = [("ann", 3), ("ann", 3), ("ann", 1), ("ann", 6), ("bob", 2), ("cem", 3), ("new", 1)]
 
 
@@ -36,8 +45,11 @@ def hand_made(name: str = "P1") -> Split:
     users, items = zip(*TRAIN, *TEST, strict=True)
     data = Dataset.from_arrays(users, items, ratings=np.arange(15) % 5 + 1.0)
     events, n = data.interactions, len(TRAIN)
-    return Split(name, data.with_interactions(events.take(np.arange(n))),
-                 data.with_interactions(events.take(np.arange(n, len(users)))))
+    return Split(
+        name,
+        data.with_interactions(events.take(np.arange(n))),
+        data.with_interactions(events.take(np.arange(n, len(users)))),
+    )
 
 
 def row(parts: Split, scores: dict[str, list[float]]) -> np.ndarray:
@@ -48,9 +60,11 @@ def row(parts: Split, scores: dict[str, list[float]]) -> np.ndarray:
     return table
 
 
-SCORES = {"ann": [9, 9, 5, 7, 6, 4],  # unseen in order: 4, 5, 3*, 6*
-          "bob": [9, 2, 3, 1, 0, 0],  # 3, 2*, …
-          "new": [9, 8, 7, 6, 5, 4]}  # 1*, …
+SCORES = {
+    "ann": [9, 9, 5, 7, 6, 4],  # unseen in order: 4, 5, 3*, 6*
+    "bob": [9, 2, 3, 1, 0, 0],  # 3, 2*, …
+    "new": [9, 8, 7, 6, 5, 4],
+}  # 1*, …
 
 
 def test_every_metric_worked_out_by_hand() -> None:
@@ -59,8 +73,13 @@ def test_every_metric_worked_out_by_hand() -> None:
     assert found.protocol == "P1" and found.users.tolist() == ["ann", "bob", "new"]
     expected = {
         "ndcg@3": [(1 / 2) / (1 + 1 / math.log2(3)), 1 / math.log2(3), 1],
-        "recall@3": [1 / 2, 1, 1], "hr@3": [1, 1, 1], "precision@3": [1 / 3, 1 / 3, 1 / 3],
-        "mrr@3": [1 / 3, 1 / 2, 1], "map@3": [1 / 3 / 2, 1 / 2, 1], "recall@20": [1, 1, 1]}
+        "recall@3": [1 / 2, 1, 1],
+        "hr@3": [1, 1, 1],
+        "precision@3": [1 / 3, 1 / 3, 1 / 3],
+        "mrr@3": [1 / 3, 1 / 2, 1],
+        "map@3": [1 / 3 / 2, 1 / 2, 1],
+        "recall@20": [1, 1, 1],
+    }
     assert set(found.per_user) == set(expected)
     for name, values in expected.items():
         assert found.per_user[name] == pytest.approx(values, abs=1e-12), name
@@ -79,13 +98,25 @@ def test_repr_and_table_are_readable() -> None:
     found = evaluate_scores(row(parts, SCORES), parts, k=3)
     assert repr(found).startswith("Evaluation(P1, 3 users: ndcg@3 0.6458, recall@3 0.8333, ")
     lines = found.table().splitlines()
-    assert lines[0] == "P1, 3 users" and lines[1].split() == ["ndcg@3", "0.6458", "0.3066", "to", "1.0000"]
-    assert lines[-1].split() == ["gini@3", "0.3519"], "no interval where there are no per-user values"
+    assert lines[0] == "P1, 3 users" and lines[1].split() == [
+        "ndcg@3",
+        "0.6458",
+        "0.3066",
+        "to",
+        "1.0000",
+    ]
+    assert lines[-1].split() == ["gini@3", "0.3519"], (
+        "no interval where there are no per-user values"
+    )
 
 
 def test_ties_rank_by_the_lower_item_and_minus_infinity_keeps_out() -> None:
     parts = hand_made()
-    assert evaluate_scores(np.zeros((6, 6)), parts, k=1).per_user["hr@1"].tolist() == [1, 1, 1]  # 3, 2, 1
+    assert evaluate_scores(np.zeros((6, 6)), parts, k=1).per_user["hr@1"].tolist() == [
+        1,
+        1,
+        1,
+    ]  # 3, 2, 1
     scores = row(parts, SCORES)
     scores[:, 0] = -np.inf  # new's only relevant item
     assert evaluate_scores(scores, parts, k=10).per_user["hr@10"].tolist() == [1, 1, 0]
@@ -111,7 +142,9 @@ def crowd() -> Split:
 
 def test_the_whole_protocol_agrees_with_trec_eval(crowd: Split) -> None:
     pytrec_eval = pytest.importorskip("pytrec_eval")
-    scores = np.random.default_rng(1).random((120, crowd.train.n_items)).argsort(axis=1).astype(float)
+    scores = (
+        np.random.default_rng(1).random((120, crowd.train.n_items)).argsort(axis=1).astype(float)
+    )
     seen = crowd.train.seen.toarray() > 0
     test = crowd.test.seen.toarray() > 0
     assert (test & seen).any(), "the data must have what this is about"
@@ -120,27 +153,38 @@ def test_the_whole_protocol_agrees_with_trec_eval(crowd: Split) -> None:
     truth = {u: items for u, items in truth.items() if items}
     run = {u: {str(i): scores[n, i] for i in np.flatnonzero(~seen[n])} for n, u in enumerate(ids)}
     theirs = pytrec_eval.RelevanceEvaluator(
-        truth, {"ndcg_cut.5", "recall.5,20", "success.5", "P.5", "map_cut.5"}).evaluate(run)
+        truth, {"ndcg_cut.5", "recall.5,20", "success.5", "P.5", "map_cut.5"}
+    ).evaluate(run)
     ours = evaluate_scores(scores, crowd, k=5)
     assert ours.users.tolist() == sorted(truth) and len(truth) >= 100
-    names = {"ndcg@5": "ndcg_cut_5", "recall@5": "recall_5", "recall@20": "recall_20", "hr@5": "success_5",
-             "precision@5": "P_5", "map@5": "map_cut_5"}
+    names = {
+        "ndcg@5": "ndcg_cut_5",
+        "recall@5": "recall_5",
+        "recall@20": "recall_20",
+        "hr@5": "success_5",
+        "precision@5": "P_5",
+        "map@5": "map_cut_5",
+    }
     for name, other in names.items():
         expected = [theirs[u][other] for u in ours.users.tolist()]
         assert ours.per_user[name] == pytest.approx(expected, abs=1e-9), name
 
 
-@pytest.mark.parametrize("recommender", [RandomRecommender(3), PopularityRecommender(),
-                                         ItemKNNRecommender(5)], ids=repr)
+@pytest.mark.parametrize(
+    "recommender", [RandomRecommender(3), PopularityRecommender(), ItemKNNRecommender(5)], ids=repr
+)
 def test_a_recommender_and_its_scores_get_the_same_in_whatever_blocks(
-        crowd: Split, recommender: Recommender, monkeypatch: pytest.MonkeyPatch) -> None:
+    crowd: Split, recommender: Recommender, monkeypatch: pytest.MonkeyPatch
+) -> None:
     recommender.fit(crowd.train)
     whole = evaluate(recommender, crowd, k=7)
     for cells, users in ((1 << 22, 1 << 13), (200, 7)):
         monkeypatch.setattr(protocol, "BLOCK_CELLS", cells)
         monkeypatch.setattr(protocol, "BLOCK_USERS", users)
-        for other in (evaluate(recommender, crowd, k=7),
-                      evaluate_scores(recommender.score(crowd.train.user_ids.ids), crowd, k=7)):
+        for other in (
+            evaluate(recommender, crowd, k=7),
+            evaluate_scores(recommender.score(crowd.train.user_ids.ids), crowd, k=7),
+        ):
             assert other.metrics == whole.metrics
             assert np.array_equal(other.per_user["ndcg@7"], whole.per_user["ndcg@7"])
 
@@ -166,12 +210,19 @@ class Fixed(Recommender):
 
     def recommend(self, users, k=10, **options) -> Recommendations:
         row = np.resize(np.array(self.items), k)
-        return Recommendations(users, np.tile(row, (len(users), 1)), np.zeros((len(users), k), np.float32))
+        return Recommendations(
+            users, np.tile(row, (len(users), 1)), np.zeros((len(users), k), np.float32)
+        )
 
 
-@pytest.mark.parametrize(("items", "error", "words"), [
-    ((1,), ValueError, "met in training"), ((4, 5), ValueError, "the same item twice"),
-    ((4, 77), KeyError, "recommended items holds 1 unknown")])
+@pytest.mark.parametrize(
+    ("items", "error", "words"),
+    [
+        ((1,), ValueError, "met in training"),
+        ((4, 5), ValueError, "the same item twice"),
+        ((4, 77), KeyError, "recommended items holds 1 unknown"),
+    ],
+)
 def test_lists_that_break_the_rules_are_refused(items, error: type[Exception], words: str) -> None:
     parts = hand_made()
     with pytest.raises(error, match=words):
@@ -195,13 +246,15 @@ def test_what_cannot_be_evaluated_is_refused(crowd: Split) -> None:
         evaluate_scores(row(parts, {"bob": [0, 0, 0, float("nan"), 0, 0]}), parts)
     with pytest.raises(ValueError, match="use evaluate_ratings"):
         evaluate_scores(np.zeros((6, 6)), hand_made("P3"))
-    for call in (lambda k: evaluate(PopularityRecommender().fit(parts.train), parts, k=k),
-                 lambda k: evaluate_scores(np.zeros((6, 6)), parts, k)):
+    for call in (
+        lambda k: evaluate(PopularityRecommender().fit(parts.train), parts, k=k),
+        lambda k: evaluate_scores(np.zeros((6, 6)), parts, k),
+    ):
         with pytest.raises(ValueError, match="k must be at least 1"):
             call(0)
 
 
-# --- P3 -----------------------------------------------------------------------------------------------------
+# --- P3 -------------------------------------------------------------------------------------------
 
 
 def test_predictions_are_clipped_and_every_event_counts() -> None:
@@ -216,8 +269,12 @@ def test_predictions_are_clipped_and_every_event_counts() -> None:
     assert repr(found) == "Evaluation(P3, 4 users: rmse 0.8660, mae 0.5000)"
 
 
-@pytest.mark.parametrize("recommender", [GlobalMeanRecommender(), BiasRecommender(reg_users=0.1)], ids=repr)
-def test_a_recommender_predicts_the_events_in_their_order(crowd: Split, recommender: Recommender) -> None:
+@pytest.mark.parametrize(
+    "recommender", [GlobalMeanRecommender(), BiasRecommender(reg_users=0.1)], ids=repr
+)
+def test_a_recommender_predicts_the_events_in_their_order(
+    crowd: Split, recommender: Recommender
+) -> None:
     data = crowd.train
     parts = split(data, "P3")
     recommender.fit(parts.train)
@@ -225,7 +282,9 @@ def test_a_recommender_predicts_the_events_in_their_order(crowd: Split, recommen
     events = parts.test.interactions
     mine = recommender.score(data.user_ids.ids)[events.users, events.items].astype(float).clip(1, 5)
     assert found.per_user["mae"] == pytest.approx(np.abs(mine - events.ratings), abs=1e-6)
-    assert found.metrics["rmse"] == pytest.approx(np.sqrt(np.mean((mine - events.ratings) ** 2)), abs=1e-7)
+    assert found.metrics["rmse"] == pytest.approx(
+        np.sqrt(np.mean((mine - events.ratings) ** 2)), abs=1e-7
+    )
 
 
 def test_ratings_that_cannot_be_evaluated_are_refused() -> None:
@@ -239,13 +298,15 @@ def test_ratings_that_cannot_be_evaluated_are_refused() -> None:
         evaluate_ratings([1, 2], Split("P3", bare, bare))
 
 
-# --- sampled metrics ----------------------------------------------------------------------------------------
+# --- sampled metrics ------------------------------------------------------------------------------
 
 
 def test_a_tie_counts_half_and_what_is_not_valid_not_at_all() -> None:
     scores, target = np.array([[5.0, 9, 5, 1, 5, 7]]), np.array([0])
     negatives = np.array([[1, 2, 3, 4, 5]])
-    assert ranks_among(scores, target, target, negatives).tolist() == [3.0]  # 9 and 7 above, two ties
+    assert ranks_among(scores, target, target, negatives).tolist() == [
+        3.0
+    ]  # 9 and 7 above, two ties
     valid = np.array([[True, True, True, False, False]])
     assert ranks_among(scores, target, target, negatives, valid).tolist() == [1.5]
 
@@ -266,7 +327,8 @@ def test_with_every_negative_the_sampled_rank_is_the_real_one(crowd: Split) -> N
 
 
 def test_negatives_are_drawn_uniformly_without_replacement(
-        crowd: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    crowd: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The hit rate is what the hypergeometric distribution says, and differs from a draw with replacement."""
     scores = np.tile(-np.arange(float(crowd.train.n_items)), (120, 1))
     truth = protocol.Truth(crowd)
@@ -276,7 +338,9 @@ def test_negatives_are_drawn_uniformly_without_replacement(
     n_free = free.sum(axis=1)[users]
     expected = stats.hypergeom.cdf(1, n_free, above, 50).mean()
     monkeypatch.setattr(protocol, "BLOCK_CELLS", 5000)
-    drawn = [sampled_evaluation(scores, crowd, 50, seed, k=2).metrics["hr@2_s50"] for seed in range(60)]
+    drawn = [
+        sampled_evaluation(scores, crowd, 50, seed, k=2).metrics["hr@2_s50"] for seed in range(60)
+    ]
     error = np.std(drawn) / math.sqrt(60)
     assert np.mean(drawn) == pytest.approx(expected, abs=4 * error)
     replaced = stats.binom.cdf(1, 50, above / n_free).mean()

@@ -15,11 +15,15 @@ from keras_recs.factors import FactorRecommender
 @pytest.fixture
 def profiles() -> sparse.csr_array:
     rng = np.random.default_rng(3)
-    return sparse.csr_array(rng.normal(size=(30, 17)).astype(np.float32) * (rng.random((30, 17)) < 0.3))
+    return sparse.csr_array(
+        rng.normal(size=(30, 17)).astype(np.float32) * (rng.random((30, 17)) < 0.3)
+    )
 
 
 @pytest.mark.parametrize("cells", [1 << 26, 100])
-def test_inner_products_are_those_of_the_rows(profiles: sparse.csr_array, monkeypatch, cells: int) -> None:
+def test_inner_products_are_those_of_the_rows(
+    profiles: sparse.csr_array, monkeypatch, cells: int
+) -> None:
     monkeypatch.setattr(neighbours, "BLOCK_CELLS", cells)  # 100: too few for a dense right side
     table = profiles.toarray()
     for rows in (np.arange(30), np.array([4]), np.array([7, 2, 7])):
@@ -32,13 +36,17 @@ def test_row_blocks_cover_every_row_once_and_are_bounded(monkeypatch) -> None:
     monkeypatch.setattr(neighbours, "BLOCK_CELLS", 100)
     blocks = list(neighbours.row_blocks(17, 30))
     assert np.concatenate(blocks).tolist() == list(range(17)) and max(map(len, blocks)) == 3
-    assert [len(b) for b in neighbours.row_blocks(2, 10 ** 9)] == [1, 1], "a row at a time is the least"
+    assert [len(b) for b in neighbours.row_blocks(2, 10**9)] == [1, 1], (
+        "a row at a time is the least"
+    )
 
 
 def test_the_strongest_are_the_largest_positive_and_ties_go_to_the_first() -> None:
     table = np.array([[0.5, 0.9, 0.5, 0.5], [-1, 0, -2, 0.1], [0, 0, 0, 0]], np.float32)
     kept = neighbours.strongest(table, 2)
-    assert kept.toarray() == pytest.approx(np.array([[0.5, 0.9, 0, 0], [0, 0, 0, 0.1], [0, 0, 0, 0]]))
+    assert kept.toarray() == pytest.approx(
+        np.array([[0.5, 0.9, 0, 0], [0, 0, 0, 0.1], [0, 0, 0, 0]])
+    )
     assert kept.nnz == 3, "nothing is stored for what is not a neighbour"
     assert neighbours.strongest(table, 99).nnz == 5
 
@@ -51,14 +59,14 @@ def test_centring_takes_the_mean_of_what_is_stored_and_leaves_the_original() -> 
 
 
 def test_too_little_memory_is_an_error_with_both_figures(monkeypatch) -> None:
-    monkeypatch.setattr(memory, "available_bytes", lambda: 2 ** 31)
-    memory.require_memory(2 ** 31, "a table", "buy more")
+    monkeypatch.setattr(memory, "available_bytes", lambda: 2**31)
+    memory.require_memory(2**31, "a table", "buy more")
     with pytest.raises(MemoryError, match="a table needs 3.0 GiB, and 2.0 GiB are free: use less"):
-        memory.require_memory(3 * 2 ** 30, "a table", "use less")
+        memory.require_memory(3 * 2**30, "a table", "use less")
 
 
 def test_there_is_some_memory_here() -> None:
-    assert 2 ** 20 < memory.available_bytes() < 2 ** 50
+    assert 2**20 < memory.available_bytes() < 2**50
 
 
 class Handmade(FactorRecommender):
@@ -73,7 +81,9 @@ class Handmade(FactorRecommender):
         self.item_bias_ = np.array([10, 0, -1], np.float32) if self.biased else None
 
 
-@pytest.mark.parametrize(("biased", "expected"), [(False, [[1, 3, 0], [2, 0, 8]]), (True, [[11, 3, -1], [12, 0, 7]])])
+@pytest.mark.parametrize(
+    ("biased", "expected"), [(False, [[1, 3, 0], [2, 0, 8]]), (True, [[11, 3, -1], [12, 0, 7]])]
+)
 def test_factors_score_by_inner_products_and_a_bias(biased: bool, expected: list, tmp_path) -> None:
     model = Handmade(biased).fit(from_matrix([[1, 0, 0], [0, 1, 1]]))
     assert model.score([0, 1]).tolist() == expected

@@ -68,7 +68,9 @@ def test_the_validation_slice_never_touches_the_test(protocol: str) -> None:
     outer, inner = split(data, protocol), split(data, protocol, validation=True)
 
     def pairs(part: Dataset) -> set[tuple[int, int]]:
-        return set(zip(part.interactions.users.tolist(), part.interactions.items.tolist(), strict=True))
+        return set(
+            zip(part.interactions.users.tolist(), part.interactions.items.tolist(), strict=True)
+        )
 
     assert not pairs(outer.test) & (pairs(inner.train) | pairs(inner.test))
     assert pairs(inner.train) | pairs(inner.test) == pairs(outer.train)
@@ -102,7 +104,9 @@ def test_sequences_are_in_time_order_and_padding_keeps_the_latest() -> None:
 def test_recency_weights_fall_with_the_users_own_events() -> None:
     data = Dataset.from_arrays([7, 7, 7, 8], [1, 2, 1, 2], timestamps=[1, 2, 3, 999])
     weights = recency_weighted(data, decay=2.0).toarray()
-    assert weights == pytest.approx(np.array([[1.0, np.exp(-0.5)], [0.0, 1.0]])), "item 1 counts by its later event"
+    assert weights == pytest.approx(np.array([[1.0, np.exp(-0.5)], [0.0, 1.0]])), (
+        "item 1 counts by its later event"
+    )
     with pytest.raises(ValueError, match="decay must be greater than 0"):
         recency_weighted(data, 0.0)
 
@@ -131,8 +135,12 @@ def test_a_user_who_has_met_everything_gets_the_filler(crowd: Dataset) -> None:
     assert (NegativeSampler(crowd).sample([0, 0], 3) == -1).all()
 
 
-@pytest.mark.parametrize(("strategy", "power"), [("uniform", 0.0), ("popularity", 0.75), ("popularity", 1.0)])
-def test_negatives_follow_the_distribution_that_was_asked_for(crowd: Dataset, strategy: str, power: float) -> None:
+@pytest.mark.parametrize(
+    ("strategy", "power"), [("uniform", 0.0), ("popularity", 0.75), ("popularity", 1.0)]
+)
+def test_negatives_follow_the_distribution_that_was_asked_for(
+    crowd: Dataset, strategy: str, power: float
+) -> None:
     sampler = NegativeSampler(crowd, strategy, power=power, seed=3)
     user = 5
     drawn = np.bincount(sampler.sample([user], 20_000)[0], minlength=30)
@@ -150,11 +158,19 @@ def test_the_same_seed_draws_the_same(crowd: Dataset) -> None:
     assert draw(4) == draw(4) != draw(5)
 
 
-# --- parts that do not belong together --------------------------------------------------------------------------
+# --- parts that do not belong together ------------------------------------------------------------
 
-@pytest.mark.parametrize(("users", "items", "words"), [
-    (["ann", "cid"], [1, 2], "different user_ids"), (["ann", "bob"], [1, 3], "different item_ids")])
-def test_parts_with_maps_of_their_own_are_no_split(users: list[str], items: list[int], words: str) -> None:
+
+@pytest.mark.parametrize(
+    ("users", "items", "words"),
+    [
+        (["ann", "cid"], [1, 2], "different user_ids"),
+        (["ann", "bob"], [1, 3], "different item_ids"),
+    ],
+)
+def test_parts_with_maps_of_their_own_are_no_split(
+    users: list[str], items: list[int], words: str
+) -> None:
     train = Dataset.from_arrays(["ann", "bob"], [1, 2])
     with pytest.raises(ValueError, match=f"{words}.*with_interactions"):
         Split("P1", train, Dataset.from_arrays(users, items))

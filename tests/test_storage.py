@@ -15,9 +15,16 @@ from keras_recs import storage
 
 
 def test_arrays_sparse_matrices_and_values_come_back(tmp_path) -> None:
-    state = {"dense_": np.arange(6, dtype=np.float32).reshape(2, 3), "words_": np.array(["a", "é"]),
-             "sparse_": sparse.csr_array(np.eye(3, dtype=np.float32)), "mean_": 1.5, "history_": {"loss": [1.0, 2.0]}}
-    storage.write(tmp_path / "f", {"class": "X", "params": {"seed": 0}}, state, {"model.keras": b"\x00\x01"})
+    state = {
+        "dense_": np.arange(6, dtype=np.float32).reshape(2, 3),
+        "words_": np.array(["a", "é"]),
+        "sparse_": sparse.csr_array(np.eye(3, dtype=np.float32)),
+        "mean_": 1.5,
+        "history_": {"loss": [1.0, 2.0]},
+    }
+    storage.write(
+        tmp_path / "f", {"class": "X", "params": {"seed": 0}}, state, {"model.keras": b"\x00\x01"}
+    )
     meta, back, blobs = storage.read(tmp_path / "f")
     assert meta == {"class": "X", "params": {"seed": 0}} and blobs == {"model.keras": b"\x00\x01"}
     assert (back["sparse_"] != state.pop("sparse_")).nnz == 0
@@ -47,13 +54,16 @@ def set_format(members: dict, value: int) -> None:
     members["meta.json"] = json.dumps({**meta, "format": value})
 
 
-@pytest.mark.parametrize(("change", "words"), [
-    (lambda m: set_format(m, 99), "has file format 99; this version of keras_recs reads 1"),
-    (lambda m: m.pop("meta.json"), "is not a saved recommender: it has no meta.json"),
-    (lambda m: m.update({"meta.json": "{"}), "is damaged"),
-    (lambda m: m.pop("x_.npy"), "is damaged"),
-    (lambda m: m.update({"x_.npy": b"not an array"}), "is damaged"),
-])
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda m: set_format(m, 99), "has file format 99; this version of keras_recs reads 1"),
+        (lambda m: m.pop("meta.json"), "is not a saved recommender: it has no meta.json"),
+        (lambda m: m.update({"meta.json": "{"}), "is damaged"),
+        (lambda m: m.pop("x_.npy"), "is damaged"),
+        (lambda m: m.update({"x_.npy": b"not an array"}), "is damaged"),
+    ],
+)
 def test_what_is_wrong_with_a_file_is_said(tmp_path, change, words: str) -> None:
     path = tmp_path / "saved"
     storage.write(path, {"class": "X"}, {"x_": np.ones(3)})

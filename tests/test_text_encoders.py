@@ -16,11 +16,27 @@ import pytest
 
 import keras_recs
 from keras_recs.data.assets import AssetError
-from keras_recs.text import BaseEncoder, EncoderError, TextEncoder, TfidfEncoder, encoder, load_encoder, loading
+from keras_recs.text import (
+    BaseEncoder,
+    EncoderError,
+    TextEncoder,
+    TfidfEncoder,
+    encoder,
+    load_encoder,
+    loading,
+)
 from keras_recs.text.cache import VectorCache
 from keras_recs.text.encoder import NeuralEncoder
 
-TEXTS = ["a quiet film", "", "ghosts, ghosts, ghosts and no end of ghosts", "片名", "a quiet film", "  \n", "x"]
+TEXTS = [
+    "a quiet film",
+    "",
+    "ghosts, ghosts, ghosts and no end of ghosts",
+    "片名",
+    "a quiet film",
+    "  \n",
+    "x",
+]
 
 
 class Toy(NeuralEncoder):
@@ -37,7 +53,7 @@ class Toy(NeuralEncoder):
         return sum(rows for rows, _ in self.batches)
 
     def _tokens(self, texts: list[str]) -> list[list[int]]:
-        return [[ord(letter) for letter in text[:self.max_tokens]] for text in texts]
+        return [[ord(letter) for letter in text[: self.max_tokens]] for text in texts]
 
     def _forward(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
         self.batches.append(ids.shape)
@@ -61,6 +77,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 # --- one row per text ---
+
 
 def test_rows_are_unit_vectors_in_the_order_of_the_texts() -> None:
     """Each text has its own row, of length one, whatever batches it was sorted into."""
@@ -101,13 +118,17 @@ def test_batches_are_of_similar_length_and_bounded(monkeypatch: pytest.MonkeyPat
     assert toy.batches == [(2, 12)] * 5
 
 
-@pytest.mark.parametrize(("texts", "message"), [
-    ("one film", "texts must be a sequence of strings, got a single one; put it into a list"),
-    (b"one film", "texts must be a sequence of strings, got a single one"),
-    (7, "texts must be a sequence of strings, got int"),
-    ({"a": 1}, "texts must be a sequence of strings, got dict"),
-    (["a", None], "texts must hold strings only, but entry 1 is None"),
-    (np.array([1.5]), "texts must hold strings only, but entry 0 is .*1.5")])
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        ("one film", "texts must be a sequence of strings, got a single one; put it into a list"),
+        (b"one film", "texts must be a sequence of strings, got a single one"),
+        (7, "texts must be a sequence of strings, got int"),
+        ({"a": 1}, "texts must be a sequence of strings, got dict"),
+        (["a", None], "texts must hold strings only, but entry 1 is None"),
+        (np.array([1.5]), "texts must hold strings only, but entry 0 is .*1.5"),
+    ],
+)
 def test_wrong_texts_are_refused_by_name(texts: object, message: str) -> None:
     """One string is not a list of letters, and None is no text."""
     for method in (Toy().encode, Toy().fit, TfidfEncoder().fit):
@@ -124,6 +145,7 @@ def test_other_arguments_and_odd_texts() -> None:
 
 
 # --- the cache ---
+
 
 def test_a_hit_gives_the_same_row_and_does_not_ask_the_model(home: Path) -> None:
     """What was encoded once is read from disk, by another object, too; new texts alone go to the model."""
@@ -160,7 +182,11 @@ def test_a_damaged_cache_is_rebuilt(home: Path, damage: str) -> None:
         with closing(sqlite3.connect(path)) as table, table:
             table.execute("UPDATE vectors SET vector = zeroblob(12) WHERE rowid % 2")
     else:
-        damaged = {"garbage": b"no database at all" * 99, "half": content[:len(content) // 2], "empty": b""}
+        damaged = {
+            "garbage": b"no database at all" * 99,
+            "half": content[: len(content) // 2],
+            "empty": b"",
+        }
         path.write_bytes(damaged[damage])
     np.testing.assert_array_equal(Toy(cache=True).encode(texts), whole)
     again = Toy(cache=True)
@@ -168,7 +194,9 @@ def test_a_damaged_cache_is_rebuilt(home: Path, damage: str) -> None:
     assert again.n_encoded == 0
 
 
-def test_a_cache_that_cannot_be_written_costs_time_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cache_that_cannot_be_written_costs_time_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A file lies where the folder should be: every call computes."""
     (tmp_path / "file").touch()
     monkeypatch.setenv("KERAS_RECS_HOME", str(tmp_path / "file"))
@@ -179,22 +207,31 @@ def test_a_cache_that_cannot_be_written_costs_time_only(tmp_path: Path, monkeypa
 
 def test_two_processes_fill_one_cache(home: Path) -> None:
     """Written at the same time, text by text, every row of both is there afterwards, and right."""
-    code = ("import sys, numpy as np; from keras_recs.text.cache import VectorCache\n"
-            "table = VectorCache('toy', '1', 2)\n"
-            "for i in range(int(sys.argv[1]), int(sys.argv[1]) + 60):\n"
-            "    table.put([f'film {i}'], np.full((1, 2), i)); assert table.get([f'film {i}'])[1].all()\n")
-    running = [subprocess.Popen([sys.executable, "-c", code, str(start)], env=dict(os.environ)) for start in (0, 30)]
+    code = (
+        "import sys, numpy as np; from keras_recs.text.cache import VectorCache\n"
+        "table = VectorCache('toy', '1', 2)\n"
+        "for i in range(int(sys.argv[1]), int(sys.argv[1]) + 60):\n"
+        "    table.put([f'film {i}'], np.full((1, 2), i)); assert table.get([f'film {i}'])[1].all()\n"
+    )
+    running = [
+        subprocess.Popen([sys.executable, "-c", code, str(start)], env=dict(os.environ))
+        for start in (0, 30)
+    ]
     assert [process.wait(60) for process in running] == [0, 0]
     vectors, known = VectorCache("toy", "1", 2).get([f"film {i}" for i in range(91)])
     assert known[:90].all() and not known[90]
     np.testing.assert_array_equal(vectors[:90], np.repeat(np.arange(90), 2).reshape(90, 2))
 
 
-def test_what_is_done_is_kept_when_a_long_run_breaks_off(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_done_is_kept_when_a_long_run_breaks_off(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Vectors are written block by block."""
     monkeypatch.setattr(encoder, "TEXTS_AT_ONCE", 10)
     toy, texts = Toy(cache=True), [f"film {i}" for i in range(30)]
-    monkeypatch.setattr(toy, "_tokens", lambda texts: 1 / 0 if toy.n_encoded >= 20 else Toy._tokens(toy, texts))
+    monkeypatch.setattr(
+        toy, "_tokens", lambda texts: 1 / 0 if toy.n_encoded >= 20 else Toy._tokens(toy, texts)
+    )
     with pytest.raises(ZeroDivisionError):
         toy.encode(texts)
     toy = Toy(cache=True)
@@ -204,9 +241,12 @@ def test_what_is_done_is_kept_when_a_long_run_breaks_off(home: Path, monkeypatch
 
 # --- loading ---
 
+
 def test_every_name_is_known_and_others_are_answered() -> None:
     """A wrong name is answered with the right ones."""
-    with pytest.raises(ValueError, match="name must be one of 'minilm', 'use-multilingual', 'smollm2', 'tfidf'"):
+    with pytest.raises(
+        ValueError, match="name must be one of 'minilm', 'use-multilingual', 'smollm2', 'tfidf'"
+    ):
         load_encoder("bert")
     assert isinstance(load_encoder("tfidf"), TextEncoder) and isinstance(Toy(), BaseEncoder)
     assert keras_recs.load_encoder is load_encoder
@@ -224,25 +264,44 @@ def no_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loading.importlib.util, "find_spec", lambda name: "there")
 
 
-@pytest.mark.parametrize(("lacking", "way_on"), [
-    (no_packages, "pip install 'keras-recs[llm]'"), (no_weights, "keras-recs assets get use-multilingual")])
-def test_what_is_missing_is_said_with_the_way_on(lacking, way_on: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("lacking", "way_on"),
+    [
+        (no_packages, "pip install 'keras-recs[llm]'"),
+        (no_weights, "keras-recs assets get use-multilingual"),
+    ],
+)
+def test_what_is_missing_is_said_with_the_way_on(
+    lacking, way_on: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The error names the command that helps and the fallback; with `fallback`, the stand-in announces itself."""
     assert importlib.util.find_spec("numpy")
     lacking(monkeypatch)
-    with pytest.raises(EncoderError, match=f"(?s)'use-multilingual'.*{re.escape(way_on)}.*fallback=True"):
+    with pytest.raises(
+        EncoderError, match=f"(?s)'use-multilingual'.*{re.escape(way_on)}.*fallback=True"
+    ):
         load_encoder("use-multilingual")
     stand_in = load_encoder("use-multilingual", fallback=True)
     assert stand_in.name == "tfidf"
     assert "a fallback, not a language model" in stand_in.description
-    assert "in place of 'use-multilingual', because" in stand_in.description and stand_in.description in repr(stand_in)
+    assert (
+        "in place of 'use-multilingual', because" in stand_in.description
+        and stand_in.description in repr(stand_in)
+    )
 
 
 # --- the fallback ---
 
-FILMS = ["A detective hunts the murderer of a singer.", "The murderers and a tired detective.",
-         "Spaceships race to a distant planet.", "A planet, two spaceships and a race.",
-         "侦探追查凶手的下落", "凶手与侦探的雨夜", "飞船驶向遥远的星球", "星球与飞船的故事"]
+FILMS = [
+    "A detective hunts the murderer of a singer.",
+    "The murderers and a tired detective.",
+    "Spaceships race to a distant planet.",
+    "A planet, two spaceships and a race.",
+    "侦探追查凶手的下落",
+    "凶手与侦探的雨夜",
+    "飞船驶向遥远的星球",
+    "星球与飞船的故事",
+]
 
 
 def test_fallback_puts_texts_of_shared_words_together() -> None:
@@ -256,7 +315,11 @@ def test_fallback_puts_texts_of_shared_words_together() -> None:
 
 def test_fallback_is_the_same_every_time_and_knows_its_limits() -> None:
     """Fitted twice it gives equal vectors; unknown words are a zero row; columns beyond the rank are zero."""
-    texts = [f"film {a} {b}" for a in ("ghost", "race", "war", "love") for b in ("paris", "tokyo", "rome", "oslo")]
+    texts = [
+        f"film {a} {b}"
+        for a in ("ghost", "race", "war", "love")
+        for b in ("paris", "tokyo", "rome", "oslo")
+    ]
     one, two = (TfidfEncoder(dim=5).fit(texts) for _ in range(2))
     np.testing.assert_array_equal(one.encode(texts), two.encode(texts))
     assert not one.encode(["zzz qqq", "全然不知"]).any()
@@ -264,7 +327,9 @@ def test_fallback_is_the_same_every_time_and_knows_its_limits() -> None:
     assert few.encode(FILMS).shape == (8, 64) and not few.encode(FILMS)[:, 2:].any()
     sparse = TfidfEncoder(dim=5).fit(texts)._weights(texts)
     exact = np.linalg.svd(sparse.toarray())[1]
-    np.testing.assert_allclose(np.linalg.norm(sparse @ one.directions_, axis=0), exact[:5], rtol=1e-6)
+    np.testing.assert_allclose(
+        np.linalg.norm(sparse @ one.directions_, axis=0), exact[:5], rtol=1e-6
+    )
     with pytest.raises(RuntimeError, match=r"call fit\(texts\) first"):
         TfidfEncoder().encode(["film"])
     with pytest.raises(ValueError, match="none occurs in 2 of 2 texts"):

@@ -1,24 +1,26 @@
 """Question 4. Recommend with k nearest neighbours.
 
-How will u like i? Ask the people who have rated i and whose taste is most like that of u. Before they are asked, take
-out of every rating what has nothing to do with taste: that i is a good film, and that some people rate everything
-high. What is left is a deviation from what was to be expected,
+How will u like i? Ask the people who have rated i and whose taste is most like that of u. Before
+they are asked, take out of every rating what has nothing to do with taste: that i is a good film,
+and that some people rate everything high. What is left is a deviation from what was to be expected,
 
     b[u, i] = μ + b[u] + c[i]          what is expected before anyone is asked
     d[v, i] = r[v, i] - b[v, i]        how much better than expected v found i
 
-and the prediction is the expectation plus a mean of the neighbours' deviations, weighted by similarity:
+and the prediction is the expectation plus a mean of the neighbours' deviations, weighted by
+similarity:
 
     r̂[u, i] = b[u, i] + Σ_v s[u, v] d[v, i] / (damping + Σ_v s[u, v])        v in N(u, i)
 
 N(u, i) holds the k users most similar to u *among those who rated i*. Nobody else votes.
 
-Sums over few things are not to be trusted. The answer is the same three times, n / (n + λ): in the biases (few
-ratings), in the similarities (few films in common), and in the vote (few neighbours, or distant ones).
+Sums over few things are not to be trusted. The answer is the same three times, n / (n + λ): in the
+biases (few ratings), in the similarities (few films in common), and in the vote (few neighbours, or
+distant ones).
 
-Sources: Resnick et al. (1994), "GroupLens: An Open Architecture for Collaborative Filtering of Netnews"; Herlocker
-et al. (1999), "An Algorithmic Framework for Performing Collaborative Filtering"; Koren (2010), "Factor in the
-Neighbors: Scalable and Accurate Collaborative Filtering".
+Sources: Resnick et al. (1994), "GroupLens: An Open Architecture for Collaborative Filtering of
+Netnews"; Herlocker et al. (1999), "An Algorithmic Framework for Performing Collaborative
+Filtering"; Koren (2010), "Factor in the Neighbors: Scalable and Accurate Collaborative Filtering".
 """
 
 from __future__ import annotations
@@ -40,8 +42,8 @@ CACHED = 1 << 20  # votes counted at once: what fits into a processor's cache is
 
 
 class Vote(NamedTuple):
-    """What one neighbour says about an item: their `rating`, its `deviation` from what was expected of them, and the
-    `part` that it has in the prediction."""
+    """What one neighbour says about an item: their `rating`, its `deviation` from what was expected
+    of them, and the `part` that it has in the prediction."""
 
     user: Any
     similarity: float
@@ -50,31 +52,44 @@ class Vote(NamedTuple):
     part: float
 
 
-@heart("The mean and a bias per user and per item: by centring none, user means, or both, regularised, in turn.")
-def expectation(ratings: sparse.csr_array, centring: str, reg: float) -> tuple[float, np.ndarray, np.ndarray]:
+@heart(
+    "The mean and a bias per user and per item: by centring none, user means, or both, regularised, in turn."
+)
+def expectation(
+    ratings: sparse.csr_array, centring: str, reg: float
+) -> tuple[float, np.ndarray, np.ndarray]:
     """μ, b (n_users,) and c (n_items,): what ratings owe to no one's taste.
 
-    Biases are means of what the other side leaves over, shrunk by `reg` imaginary ratings without bias. Given the
-    users' biases the items' have this closed form, and the other way round; a few rounds, and nothing moves.
-    """
+    Biases are means of what the other side leaves over, shrunk by `reg` imaginary ratings without
+    bias. Given the users' biases the items' have this closed form, and the other way round; a few
+    rounds, and nothing moves."""
     (users, items), values = ratings.tocoo().coords, ratings.data.astype(np.float64)
-    per_user, per_item = np.bincount(users, minlength=ratings.shape[0]), np.bincount(items, minlength=ratings.shape[1])
+    per_user, per_item = (
+        np.bincount(users, minlength=ratings.shape[0]),
+        np.bincount(items, minlength=ratings.shape[1]),
+    )
     mean = float(values.mean())
     user_bias, item_bias = np.zeros(len(per_user)), np.zeros(len(per_item))
     if centring == "user":
         user_bias = np.bincount(users, values - mean, len(per_user)) / np.maximum(per_user, 1)
     for _ in range(20 if centring == "baseline" else 0):
         left = values - mean - user_bias[users]
-        item_bias = np.bincount(items, left, len(per_item)) / np.where(per_item > 0, per_item + reg, 1)
+        item_bias = np.bincount(items, left, len(per_item)) / np.where(
+            per_item > 0, per_item + reg, 1
+        )
         left = values - mean - item_bias[items]
-        user_bias = np.bincount(users, left, len(per_user)) / np.where(per_user > 0, per_user + reg, 1)
+        user_bias = np.bincount(users, left, len(per_user)) / np.where(
+            per_user > 0, per_user + reg, 1
+        )
     return mean, user_bias, item_bias
 
 
-@heart("Keep the k largest of each row, of equal ones the first, and put 0 in the place of all others.")
+@heart(
+    "Keep the k largest of each row, of equal ones the first, and put 0 in the place of all others."
+)
 def nearest_only(similarity: np.ndarray, k: int) -> np.ndarray:
-    """`similarity` (…, width), at least 0, with all but the k largest of each row set to 0; of equal ones the first
-    stay.
+    """`similarity` (…, width), at least 0, with all but the k largest of each row set to 0; of
+    equal ones the first stay.
 
     >>> nearest_only(np.array([0.1, 0.5, 0.25, 0.25, 0.25]), 3).tolist()
     [0.0, 0.5, 0.25, 0.25, 0.0]
@@ -84,7 +99,9 @@ def nearest_only(similarity: np.ndarray, k: int) -> np.ndarray:
         return similarity
     worst = np.partition(similarity, width - k, axis=-1)[..., width - k, None]  # the k-th largest
     kept = np.where(similarity >= worst, similarity, 0)
-    crowded = np.count_nonzero(kept, axis=-1) > k  # more are equal to the k-th than there are places
+    crowded = (
+        np.count_nonzero(kept, axis=-1) > k
+    )  # more are equal to the k-th than there are places
     if crowded.any():
         rows, worst = kept[crowded], worst[crowded]
         equal = rows == worst
@@ -97,28 +114,28 @@ def nearest_only(similarity: np.ndarray, k: int) -> np.ndarray:
 class UserKNN(Recommender):
     """k nearest neighbours between users, for ratings and for feedback without ratings.
 
-    `predict` gives ratings, unclipped; `score` and `recommend` rank by them. A user without ratings, and an item
-    that nobody (or nobody of similar taste) rated, gets the expectation alone.
+    `predict` gives ratings, unclipped; `score` and `recommend` rank by them. A user without
+    ratings, and an item that nobody (or nobody of similar taste) rated, gets the expectation alone.
 
-    Without ratings, everybody who met an item says the same: "I met it". A weighted *mean* of equal votes is 1,
-    whoever votes. So there the score is the *sum* of the similarities of the k nearest who met the item: how many
-    of them, and how near, is the evidence.
+    Without ratings, everybody who met an item says the same: "I met it". A weighted *mean* of equal
+    votes is 1, whoever votes. So there the score is the *sum* of the similarities of the k nearest
+    who met the item: how many of them, and how near, is the evidence.
 
     Args:
-        k: how many users vote on an item: the most similar of those who rated it; of equally similar ones the lower
-            id. Only users with a similarity above 0 vote.
+        k: how many users vote on an item: the most similar of those who rated it; of equally
+            similar ones the lower id. Only users with a similarity above 0 vote.
         similarity: between the deviations of two users,
             "cosine", the angle between them, where what was not rated counts as no deviation;
             "pearson", the same over the items that both rated, the rest left out (ratings only).
-        shrinkage: similarities are multiplied by n / (n + shrinkage), with n the items that both met.
-        damping: as if so much similarity voted "as expected": a lone distant neighbour moves little.
-        centring: what is expected of a rating,
+        shrinkage: similarities are multiplied by n / (n + shrinkage), with n the items that both
+        met. damping: as if so much similarity voted "as expected": a lone distant neighbour moves
+        little. centring: what is expected of a rating,
             "baseline", the mean plus a bias of the user and one of the item (Koren 2010);
             "user", the user's mean (Resnick et al. 1994);
             "global", the mean of all ratings.
         bias_reg: each bias of "baseline" is shrunk as by so many ratings that show none.
-        feedback: "explicit" for ratings; "implicit" to look only at who met what, where damping, centring and
-            bias_reg have no meaning; "auto" for ratings where the data has them.
+        feedback: "explicit" for ratings; "implicit" to look only at who met what, where damping,
+            centring and bias_reg have no meaning; "auto" for ratings where the data has them.
 
     Attributes:
         mean_, user_bias_, item_bias_: μ, b, c.
@@ -136,8 +153,16 @@ class UserKNN(Recommender):
     array([4.58], dtype=float32)
     """
 
-    def __init__(self, k: int = 40, similarity: str = "cosine", shrinkage: float = 20.0, damping: float = 0.3,
-                 centring: str = "baseline", bias_reg: float = 5.0, feedback: str = "auto") -> None:
+    def __init__(
+        self,
+        k: int = 40,
+        similarity: str = "cosine",
+        shrinkage: float = 20.0,
+        damping: float = 0.3,
+        centring: str = "baseline",
+        bias_reg: float = 5.0,
+        feedback: str = "auto",
+    ) -> None:
         self.k = whole_number("k", k)
         self.similarity = one_of("similarity", similarity, ("cosine", "pearson"))
         self.shrinkage = real_number("shrinkage", shrinkage, least=0.0)
@@ -147,40 +172,59 @@ class UserKNN(Recommender):
         self.feedback = one_of("feedback", feedback, ("auto", "explicit", "implicit"))
 
     def _fit(self, data: Dataset) -> None:
-        self.implicit_ = self.feedback == "implicit" or (self.feedback == "auto" and not data.has("ratings"))
+        self.implicit_ = self.feedback == "implicit" or (
+            self.feedback == "auto" and not data.has("ratings")
+        )
         if self.implicit_:
             if self.similarity == "pearson":
-                raise ValueError("similarity='pearson' needs ratings: of what two users both met, all is equal")
-            self.mean_, self.user_bias_, self.item_bias_ = 0.0, np.zeros(data.n_users), np.zeros(data.n_items)
+                raise ValueError(
+                    "similarity='pearson' needs ratings: of what two users both met, all is equal"
+                )
+            self.mean_, self.user_bias_, self.item_bias_ = (
+                0.0,
+                np.zeros(data.n_users),
+                np.zeros(data.n_items),
+            )
             self.deviations_ = data.seen
         else:
             data.require("ratings", by="UserKNN with feedback='explicit'")
-            ratings = data.matrix("ratings")  # one entry a pair: who rates a film twice has changed their mind
-            self.mean_, self.user_bias_, self.item_bias_ = expectation(ratings, self.centring, self.bias_reg)
+            ratings = data.matrix(
+                "ratings"
+            )  # one entry a pair: who rates a film twice has changed their mind
+            self.mean_, self.user_bias_, self.item_bias_ = expectation(
+                ratings, self.centring, self.bias_reg
+            )
             self.deviations_ = self._deviations(ratings)
         self.raters_ = self.deviations_.T.tocsr()
-        self.lengths_ = np.sqrt((self.deviations_ ** 2).sum(axis=1)).astype(np.float32)
+        self.lengths_ = np.sqrt((self.deviations_**2).sum(axis=1)).astype(np.float32)
 
     def _deviations(self, ratings: sparse.csr_array) -> sparse.csr_array:
         (users, items), out = ratings.tocoo().coords, ratings.copy()
         out.data = (ratings.data - self._expected(users, items)).astype(np.float32)
-        out.data[np.abs(out.data) < 1e-6] = 0  # rounding is no opinion: who rates all alike has the length 0
+        # Rounding is no opinion: who rates all alike has the length 0.
+        out.data[np.abs(out.data) < 1e-6] = 0
         return out
 
     def _expected(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
         return self.mean_ + self.user_bias_[users] + self.item_bias_[items]
 
-    # --- who is near -----------------------------------------------------------------------------------------
+    # --- who is near ------------------------------------------------------------------------------
 
-    @heart("Cosine of the users' deviations (or over common items only), shrunk, 0 where there is nothing to compare.")
+    @heart(
+        "Cosine of the users' deviations (or over common items only), shrunk, 0 where there is nothing to compare."
+    )
     def _similarity(self, users: np.ndarray) -> np.ndarray:
-        """(len(users), n_users) of some users with all; 0 with oneself, and with whoever has no deviations."""
+        """(len(users), n_users) of some users with all; 0 with oneself, and with whoever has no
+        deviations."""
         products = inner_products(self.deviations_, users)  # Σ_i d[u, i] d[v, i]
         if self.similarity == "cosine":
             lengths = self.lengths_[users][:, None] * self.lengths_
         else:  # over the items that both rated: |d[u]| there times |d[v]| there
-            squares = self.deviations_ ** 2
-            lengths = np.sqrt(inner_products(squares, users, self.seen_) * inner_products(self.seen_, users, squares))
+            squares = self.deviations_**2
+            lengths = np.sqrt(
+                inner_products(squares, users, self.seen_)
+                * inner_products(self.seen_, users, squares)
+            )
         similarity = products / np.where(lengths > 0, lengths, 1)
         if self.shrinkage:
             together = inner_products(self.seen_, users)  # n[u, v], items that both met
@@ -189,8 +233,8 @@ class UserKNN(Recommender):
         return similarity
 
     def neighbours(self, user: Any, item: Any = None) -> list[tuple[Any, float]]:
-        """The k users most similar to `user`, nearest first, with their similarities; with `item`, those among its
-        raters: the users who vote on it."""
+        """The k users most similar to `user`, nearest first, with their similarities; with `item`,
+        those among its raters: the users who vote on it."""
         self._check_fitted()
         u = self._user_ids.index("user", user)
         similarity = self._similarity(u)
@@ -202,11 +246,14 @@ class UserKNN(Recommender):
         nearest, similarity = nearest[similarity > 0], similarity[similarity > 0]
         return list(zip(self.user_ids_[nearest].tolist(), similarity.tolist(), strict=True))
 
-    # --- what they say ---------------------------------------------------------------------------------------
+    # --- what they say ----------------------------------------------------------------------------
 
-    @heart("Only the k most similar keep their similarity; from that and the deviations, what the vote adds.")
+    @heart(
+        "Only the k most similar keep their similarity; from that and the deviations, what the vote adds."
+    )
     def _vote(self, similarity: np.ndarray, deviations: np.ndarray) -> np.ndarray:
-        """(…) what to add to the expectation, from (…, width) similarities, none below 0, and deviations of raters."""
+        """(…) what to add to the expectation, from (…, width) similarities, none below 0, and
+        deviations of raters."""
         similarity = nearest_only(similarity, self.k)
         total = np.einsum("...w,...w->...", similarity, deviations)  # (…)
         if self.implicit_:
@@ -228,24 +275,32 @@ class UserKNN(Recommender):
 
     def _score(self, users: np.ndarray) -> np.ndarray:
         everything = np.arange(len(self.item_ids_))
-        scores = self._expected(users[:, None], everything).astype(np.float32)  # (len(users), n_items)
+        scores = self._expected(users[:, None], everything).astype(
+            np.float32
+        )  # (len(users), n_items)
         for block in row_blocks(len(users), len(self.user_ids_)):
             similarity = self._voices(users[block])
             for some, raters, deviations in self._ballots(everything, 16):
                 for run in row_blocks(len(block), raters.size, CACHED):
-                    of_raters = np.take(similarity[run], raters, axis=1)  # (len(run), len(some), width)
+                    of_raters = np.take(
+                        similarity[run], raters, axis=1
+                    )  # (len(run), len(some), width)
                     scores[block[run, None], some] += self._vote(of_raters, deviations)
         return scores
 
     def _voices(self, users: np.ndarray) -> np.ndarray:
-        """(len(users), n_users + 1) similarities that count: those above 0; the last column, of no one, is 0."""
+        """(len(users), n_users + 1) similarities that count: those above 0; the last column, of no
+        one, is 0."""
         return np.pad(np.maximum(self._similarity(users), 0), ((0, 0), (0, 1)))
 
-    def _ballots(self, items: np.ndarray, n: int = 1) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """Places in `items`, some at a time; the raters of those items and their deviations, (len(places), width).
+    def _ballots(
+        self, items: np.ndarray, n: int = 1
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Places in `items`, some at a time; the raters of those items and their deviations,
+        (len(places), width).
 
-        Rows are filled up with rater -1, no one, to the next power of two: items with about as many raters go
-        together. `n`: how many users at least will ask at once.
+        Rows are filled up with rater -1, no one, to the next power of two: items with about as many
+        raters go together. `n`: how many users at least will ask at once.
         """
         start, count = self.raters_.indptr[:-1][items], np.diff(self.raters_.indptr)[items]
         widths = np.where(count > 0, 2 ** np.ceil(np.log2(np.maximum(count, 1))).astype(int), 0)
@@ -255,26 +310,45 @@ class UserKNN(Recommender):
                 some = alike[run]
                 there = np.arange(width) < count[some, None]
                 place = np.where(there, start[some, None] + np.arange(width), 0)
-                yield some, np.where(there, self.raters_.indices[place], -1), self.raters_.data[place]
+                yield (
+                    some,
+                    np.where(there, self.raters_.indices[place], -1),
+                    self.raters_.data[place],
+                )
 
-    @heart("The votes of the users who may vote on the item, nearest first; their parts add up to predict - baseline.")
+    @heart(
+        "The votes of the users who may vote on the item, nearest first; their parts add up to predict - baseline."
+    )
     def explain(self, user: Any, item: Any) -> list[Vote]:
-        """Who says what about `item`, nearest first. `baseline` plus the parts of all votes is what `predict` gives."""
+        """Who says what about `item`, nearest first. `baseline` plus the parts of all votes is what
+        `predict` gives."""
         nearest = self.neighbours(user, item)
         i = self._item_ids.index("item", item)
-        total = 1.0 if self.implicit_ else self.damping + sum(similarity for _, similarity in nearest)
+        total = 1.0
+        if not self.implicit_:
+            total = self.damping + sum(similarity for _, similarity in nearest)
         votes = []
         for neighbour, similarity in nearest:
             v = self._user_ids.index("neighbour", neighbour)
             deviation = float(self.deviations_[v[0], i[0]])
-            votes.append(Vote(neighbour, similarity, deviation + float(self._expected(v, i)[0]), deviation,
-                              similarity * deviation / total))
+            votes.append(
+                Vote(
+                    neighbour,
+                    similarity,
+                    deviation + float(self._expected(v, i)[0]),
+                    deviation,
+                    similarity * deviation / total,
+                )
+            )
         return votes
 
     def baseline(self, users: Any, items: Any) -> np.ndarray:
-        """(n,) what is expected of pairs of user and item ids before any neighbour is asked; 0 without ratings."""
+        """(n,) what is expected of pairs of user and item ids before any neighbour is asked; 0
+        without ratings."""
         self._check_fitted()
-        return self._expected(self._user_ids.index("users", users), self._item_ids.index("items", items))
+        return self._expected(
+            self._user_ids.index("users", users), self._item_ids.index("items", items)
+        )
 
 
 KNNRecommender = UserKNN  # the published answer's name

@@ -1,13 +1,13 @@
 """Question 8. Build a deep-learning recommender.
 
-NeuMF (He et al. 2017, "Neural Collaborative Filtering"): is this item for this user? Two branches look at the pair,
-each with embeddings of its own.
+NeuMF (He et al. 2017, "Neural Collaborative Filtering"): is this item for this user? Two branches
+look at the pair, each with embeddings of its own.
 
     GMF    p[u] ⊙ q[i]              the products of matrix factorisation, before they are summed
     MLP    dense layers on [s[u]; t[i]]   any function of the two, learned
 
-One dense layer weighs both branches into a logit, and the sigmoid makes it the probability of an interaction. The
-data holds positives only; negatives are drawn anew for every epoch.
+One dense layer weighs both branches into a logit, and the sigmoid makes it the probability of an
+interaction. The data holds positives only; negatives are drawn anew for every epoch.
 """
 
 from __future__ import annotations
@@ -22,34 +22,42 @@ from keras_recs.checks import real_number, whole_number, whole_numbers
 from keras_recs.data.dataset import Dataset
 from keras_recs.data.sampling import NegativeSampler
 from keras_recs.heart import heart
-from keras_recs.neural import Batch, KerasRecommender, embedding_penalty, enough_epochs, for_cold, thinner_side
+from keras_recs.neural import (
+    Batch,
+    KerasRecommender,
+    embedding_penalty,
+    enough_epochs,
+    for_cold,
+    thinner_side,
+)
 
 USUAL_REG = 3e-6  # L2 penalty of the embeddings
 USUAL_EPOCHS = 10
-FEW = 12.0  # events of a user or item below which embeddings are penalised more: it helps at 8, and harms at 27
+# events of a user or item below which embeddings are penalised more: it helps at 8, and harms at 27
+FEW = 12.0
 
 
 class NeuMF(KerasRecommender):
     """NeuMF on implicit feedback.
 
-    `predict` gives the probability that a pair is a positive among the sampled ones (one in `n_negatives + 1` is);
-    `score` and `recommend` rank by its logit, which does not saturate.
+    `predict` gives the probability that a pair is a positive among the sampled ones (one in
+    `n_negatives + 1` is); `score` and `recommend` rank by its logit, which does not saturate.
 
     Args:
         gmf_dim, mlp_dim: embedding sizes of the two branches.
         hidden: units of the dense layers of the MLP branch.
-        dropout: share of the last layer's inputs left out in training: it must not lean on single products. It
-            makes probabilities more honest; the ranking hardly changes.
-        embedding_reg: L2 penalty of the embedding tables. None for 3e-6, and where users or items have fewer than 12
-            events on average the weight of one example (`embedding_penalty`).
+        dropout: share of the last layer's inputs left out in training: it must not lean on single
+            products. It makes probabilities more honest; the ranking hardly changes.
+        embedding_reg: L2 penalty of the embedding tables. None for 3e-6, and where users or items
+            have fewer than 12 events on average the weight of one example (`embedding_penalty`).
         n_negatives: negatives for each positive.
         learning_rate: of Adam.
-        n_epochs: None for 10 or, on a thin log, for 500 steps of training at least, in 10 to 40 epochs.
-        batch_size, seed: as the names say.
+        n_epochs: None for 10 or, on a thin log, for 500 steps of training at least, in 10 to 40
+        epochs. batch_size, seed: as the names say.
 
     Attributes:
-        model_: the trained Keras model; inputs `user_id` and `item_id`, each (batch,), output (batch, 1).
-        history_: "loss" -> loss of each epoch.
+        model_: the trained Keras model; inputs `user_id` and `item_id`, each (batch,), output
+        (batch, 1). history_: "loss" -> loss of each epoch.
         embedding_reg_, n_epochs_: as given or as chosen.
 
     A user without events gets the mean embeddings of the others: what all like.
@@ -61,21 +69,37 @@ class NeuMF(KerasRecommender):
 
     score_layer = "logit"
 
-    def __init__(self, gmf_dim: int = 64, mlp_dim: int = 16, hidden: Sequence[int] = (32,), dropout: float = 0.3,
-                 embedding_reg: float | None = None, n_negatives: int = 8, learning_rate: float = 0.003,
-                 n_epochs: int | None = None, batch_size: int = 8192, seed: int = 0) -> None:
+    def __init__(
+        self,
+        gmf_dim: int = 64,
+        mlp_dim: int = 16,
+        hidden: Sequence[int] = (32,),
+        dropout: float = 0.3,
+        embedding_reg: float | None = None,
+        n_negatives: int = 8,
+        learning_rate: float = 0.003,
+        n_epochs: int | None = None,
+        batch_size: int = 8192,
+        seed: int = 0,
+    ) -> None:
         self.gmf_dim = whole_number("gmf_dim", gmf_dim)
         self.mlp_dim = whole_number("mlp_dim", mlp_dim)
         self.hidden = whole_numbers("hidden", hidden)
         self.dropout = real_number("dropout", dropout, least=0.0, most=0.9)
-        self.embedding_reg = None if embedding_reg is None else real_number("embedding_reg", embedding_reg, least=0.0)
+        self.embedding_reg = (
+            None
+            if embedding_reg is None
+            else real_number("embedding_reg", embedding_reg, least=0.0)
+        )
         self.n_negatives = whole_number("n_negatives", n_negatives)
         self.learning_rate = real_number("learning_rate", learning_rate, above=0.0)
         self.n_epochs = None if n_epochs is None else whole_number("n_epochs", n_epochs)
         self.batch_size = whole_number("batch_size", batch_size)
         self.seed = whole_number("seed", seed, least=0)
 
-    @heart("Two inputs, four embedding tables, a GMF and an MLP branch, one logit, one probability; compiled.")
+    @heart(
+        "Two inputs, four embedding tables, a GMF and an MLP branch, one logit, one probability; compiled."
+    )
     def build(self, n_users: int, n_items: int) -> keras.Model:
         """The compiled model: `fit({"user_id": u, "item_id": i}, labels)` works on its own.
 
@@ -85,22 +109,32 @@ class NeuMF(KerasRecommender):
         user_id = keras.Input((), dtype="int32", name="user_id")  # (batch,)
         item_id = keras.Input((), dtype="int32", name="item_id")  # (batch,)
 
-        gmf = layers.Multiply(name="gmf")([
-            self._table(n_users, self.gmf_dim, "user_gmf")(user_id),
-            self._table(n_items, self.gmf_dim, "item_gmf")(item_id)])  # (batch, gmf_dim)
+        gmf = layers.Multiply(name="gmf")(
+            [
+                self._table(n_users, self.gmf_dim, "user_gmf")(user_id),
+                self._table(n_items, self.gmf_dim, "item_gmf")(item_id),
+            ]
+        )  # (batch, gmf_dim)
 
-        mlp = layers.Concatenate(name="pair")([
-            self._table(n_users, self.mlp_dim, "user_mlp")(user_id),
-            self._table(n_items, self.mlp_dim, "item_mlp")(item_id)])  # (batch, 2 · mlp_dim)
+        mlp = layers.Concatenate(name="pair")(
+            [
+                self._table(n_users, self.mlp_dim, "user_mlp")(user_id),
+                self._table(n_items, self.mlp_dim, "item_mlp")(item_id),
+            ]
+        )  # (batch, 2 · mlp_dim)
         for depth, units in enumerate(self.hidden):
             mlp = layers.Dense(units, activation="relu", name=f"mlp_{depth}")(mlp)  # (batch, units)
 
         both = layers.Concatenate(name="both")([gmf, mlp])  # (batch, gmf_dim + hidden[-1])
         logit = layers.Dense(1, name="logit")(layers.Dropout(self.dropout)(both))  # (batch, 1)
-        probability = layers.Activation("sigmoid", dtype="float32", name="probability")(logit)  # (batch, 1)
+        probability = layers.Activation("sigmoid", dtype="float32", name="probability")(
+            logit
+        )  # (batch, 1)
 
         model = keras.Model({"user_id": user_id, "item_id": item_id}, probability, name="neumf")
-        model.compile(optimizer=keras.optimizers.Adam(self.learning_rate), loss="binary_crossentropy")
+        model.compile(
+            optimizer=keras.optimizers.Adam(self.learning_rate), loss="binary_crossentropy"
+        )
         return model
 
     def _build(self, data: Dataset) -> keras.Model:
@@ -108,7 +142,9 @@ class NeuMF(KerasRecommender):
         if thinner_side(data.seen) < FEW:
             self.embedding_reg_ = embedding_penalty(data.seen, USUAL_REG, 1 + self.n_negatives)
         examples = data.seen.nnz * (1 + self.n_negatives)  # in an epoch
-        self.n_epochs_ = enough_epochs(data.seen, USUAL_EPOCHS, steps=-(-examples // self.batch_size))
+        self.n_epochs_ = enough_epochs(
+            data.seen, USUAL_EPOCHS, steps=-(-examples // self.batch_size)
+        )
         if self.embedding_reg is not None:
             self.embedding_reg_ = self.embedding_reg
         if self.n_epochs is not None:
@@ -125,15 +161,26 @@ class NeuMF(KerasRecommender):
                 layer.embeddings.assign(for_cold(np.asarray(layer.embeddings), data.seen))
 
     def _penalty(self) -> float:
-        """Of the embeddings: as `fit` has chosen it, or, where `build` is called on its own, the usual one."""
-        return getattr(self, "embedding_reg_", USUAL_REG) if self.embedding_reg is None else self.embedding_reg
+        """Of the embeddings: as `fit` has chosen it, or, where `build` is called on its own, the
+        usual one."""
+        return (
+            getattr(self, "embedding_reg_", USUAL_REG)
+            if self.embedding_reg is None
+            else self.embedding_reg
+        )
 
     def _table(self, n: int, dim: int, name: str) -> layers.Embedding:
-        return layers.Embedding(n, dim, name=name,
-                                embeddings_initializer=keras.initializers.RandomNormal(stddev=0.05),
-                                embeddings_regularizer=keras.regularizers.L2(self._penalty()))
+        return layers.Embedding(
+            n,
+            dim,
+            name=name,
+            embeddings_initializer=keras.initializers.RandomNormal(stddev=0.05),
+            embeddings_regularizer=keras.regularizers.L2(self._penalty()),
+        )
 
-    @heart("Without end: every positive once and n_negatives fresh unmet items for each, shuffled, with labels.")
+    @heart(
+        "Without end: every positive once and n_negatives fresh unmet items for each, shuffled, with labels."
+    )
     def _epochs(self, data: Dataset, rng: np.random.Generator) -> Iterator[Batch]:
         users, items = data.seen.tocoo().coords
         sampler = NegativeSampler(data, seed=rng)
@@ -142,9 +189,16 @@ class NeuMF(KerasRecommender):
             user_id = np.concatenate([users, np.repeat(users, self.n_negatives)])
             item_id = np.concatenate([items, negatives.ravel()])
             label = (np.arange(len(user_id)) < len(users)).astype(np.float32)
-            order = rng.permutation(np.flatnonzero(item_id >= 0))  # -1: a user who has met everything
-            yield ({"user_id": user_id[order].astype(np.int32), "item_id": item_id[order].astype(np.int32)},
-                   label[order, None])
+            order = rng.permutation(
+                np.flatnonzero(item_id >= 0)
+            )  # -1: a user who has met everything
+            yield (
+                {
+                    "user_id": user_id[order].astype(np.int32),
+                    "item_id": item_id[order].astype(np.int32),
+                },
+                label[order, None],
+            )
 
 
 DeepLearningRecommender = NeuMF  # the published answer's name

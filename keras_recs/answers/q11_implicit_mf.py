@@ -1,15 +1,18 @@
 """Question 11. Matrix factorisation, asked again: implicit feedback.
 
-A log of what people took holds no refusals. What is missing is not a rating of 0 but mostly "never came across it",
-so question 5's loss, over observed entries only, would be content with a model that always says yes. Two ways out.
+A log of what people took holds no refusals. What is missing is not a rating of 0 but mostly "never
+came across it", so question 5's loss, over observed entries only, would be content with a model
+that always says yes. Two ways out.
 
-**Weighted least squares** (`ImplicitALS`). Every pair counts. The target is 1 where the user met the item
-and 0 elsewhere; the confidence in it is 1 everywhere, and more where something was observed:
+**Weighted least squares** (`ImplicitALS`). Every pair counts. The target is 1 where the user met
+the item and 0 elsewhere; the confidence in it is 1 everywhere, and more where something was
+observed:
 
     J = Σ_{all u, i} c[u, i] (t[u, i] - x[u] · y[i])² + Σ_u λ[u] |x[u]|² + Σ_i λ[i] |y[i]|²
     c[u, i] = 1 + α r[u, i],    t[u, i] = 1 if r[u, i] > 0 else 0
 
-With the items fixed, J falls apart into one ridge regression for each user, whose solution is in closed form:
+With the items fixed, J falls apart into one ridge regression for each user, whose solution is in
+closed form:
 
     (YᵀY + α Σ_{i of u} r y[i] y[i]ᵀ + λ[u] I) x[u] = Σ_{i of u} (1 + α r) y[i]
 
@@ -18,10 +21,11 @@ The sum over all items, YᵀY, is the same for everybody; only what the user met
 **Pairwise ranking** (`BPR`). Say only that what was met ranks above what was not: minimise
 -log σ(s[u, i] - s[u, j]) for i met and j sampled from the rest.
 
-Sources: Hu, Koren & Volinsky (2008), "Collaborative Filtering for Implicit Feedback Datasets"; Rendle et al. (2021),
-"Revisiting the Performance of iALS on Item Recommendation Benchmarks"; Takács, Pilászy & Tikk (2011), "Applications of
-the conjugate gradient method for implicit feedback collaborative filtering"; Rendle et al. (2009), "BPR: Bayesian
-Personalized Ranking from Implicit Feedback".
+Sources: Hu, Koren & Volinsky (2008), "Collaborative Filtering for Implicit Feedback Datasets";
+Rendle et al. (2021), "Revisiting the Performance of iALS on Item Recommendation Benchmarks";
+Takács, Pilászy & Tikk (2011), "Applications of the conjugate gradient method for implicit feedback
+collaborative filtering"; Rendle et al. (2009), "BPR: Bayesian Personalized Ranking from Implicit
+Feedback".
 """
 
 from __future__ import annotations
@@ -41,21 +45,38 @@ from keras_recs.checks import one_of, real_number, whole_number
 from keras_recs.data.dataset import Dataset
 from keras_recs.factors import FactorRecommender
 from keras_recs.heart import heart
-from keras_recs.neural import RankingModel, RankingRecommender, embedding_penalty, enough_epochs, is_thin
+from keras_recs.neural import (
+    RankingModel,
+    RankingRecommender,
+    embedding_penalty,
+    enough_epochs,
+    is_thin,
+)
 from keras_recs.progress import progress
 
-GATHERED_AT_ONCE = 1 << 19  # numbers in one block of gathered vectors: 2 MiB, which a processor's cache holds
+GATHERED_AT_ONCE = (
+    1 << 19
+)  # numbers in one block of gathered vectors: 2 MiB, which a processor's cache holds
 THREADS = ThreadpoolController()
 USUAL_REG, USUAL_EPOCHS = 1e-5, 10  # of BPR
 THIN_SHARE = 0.7  # of the weight of one event: the L2 penalty of a vector on a thin log
 
-# --- weighted least squares --------------------------------------------------------------------------------------
+# --- weighted least squares -----------------------------------------------------------------------
 
 
-@heart("The weighted squared errors over all pairs plus the penalties, without a table of all pairs.")
-def objective(x: np.ndarray, y: np.ndarray, r: sparse.csr_array, alpha: float, x_reg: np.ndarray,
-              y_reg: np.ndarray) -> float:
-    """J. Pairs without an event are never listed: Σ_all (x[u] · y[i])² is the inner product of XᵀX and YᵀY.
+@heart(
+    "The weighted squared errors over all pairs plus the penalties, without a table of all pairs."
+)
+def objective(
+    x: np.ndarray,
+    y: np.ndarray,
+    r: sparse.csr_array,
+    alpha: float,
+    x_reg: np.ndarray,
+    y_reg: np.ndarray,
+) -> float:
+    """J. Pairs without an event are never listed: Σ_all (x[u] · y[i])² is the inner product of XᵀX
+    and YᵀY.
 
     Args:
         x, y: factors, (n_users, n_factors) and (n_items, n_factors).
@@ -66,21 +87,27 @@ def objective(x: np.ndarray, y: np.ndarray, r: sparse.csr_array, alpha: float, x
     """
     users, items = r.tocoo().coords
     score = np.einsum("nf,nf->n", x[users], y[items])  # (n_observed,)
-    errors = ((x.T @ x) * (y.T @ y)).sum() + ((1 + alpha * r.data) * (1 - score) ** 2 - score ** 2).sum()
-    return float(errors + x_reg @ (x ** 2).sum(axis=1) + y_reg @ (y ** 2).sum(axis=1))
+    errors = ((x.T @ x) * (y.T @ y)).sum() + (
+        (1 + alpha * r.data) * (1 - score) ** 2 - score**2
+    ).sum()
+    return float(errors + x_reg @ (x**2).sum(axis=1) + y_reg @ (y**2).sum(axis=1))
 
 
 @heart("For each row, reg times its mean confidence over all columns to the power of exponent.")
 def penalties(r: sparse.csr_array, alpha: float, reg: float, exponent: float) -> np.ndarray:
-    """λ of each row of `r`: `reg`, scaled by how much the row weighs in J (after Rendle et al. 2021)."""
+    """λ of each row of `r`: `reg`, scaled by how much the row weighs in J (after Rendle et al.
+    2021)."""
     mean_confidence = 1 + alpha * np.asarray(r.sum(axis=1)) / r.shape[1]  # 1 without any event
-    return (reg * mean_confidence ** exponent).astype(np.float32)
+    return (reg * mean_confidence**exponent).astype(np.float32)
 
 
-@heart("YᵀY once, diagonal in the basis of its eigenvectors; then each block's normal equations, solved from x.")
+@heart(
+    "YᵀY once, diagonal in the basis of its eigenvectors; then each block's normal equations, solved from x."
+)
 @THREADS.wrap(limits=1, user_api="blas")  # its own threads would be in the way of ours
-def half_step(x: np.ndarray, y: np.ndarray, r: sparse.csr_array, alpha: float, reg: np.ndarray,
-              n_steps: int) -> np.ndarray:
+def half_step(
+    x: np.ndarray, y: np.ndarray, r: sparse.csr_array, alpha: float, reg: np.ndarray, n_steps: int
+) -> np.ndarray:
     """The `x` that minimises J for fixed `y`, each row on its own: (n_rows, n_factors).
 
     Args:
@@ -98,24 +125,36 @@ def half_step(x: np.ndarray, y: np.ndarray, r: sparse.csr_array, alpha: float, r
         diagonal = np.maximum(shared, 0) + reg[rows, None]  # (n_rows, n_factors)
         x[rows] = conjugate_gradients(x[rows], met, alpha * weight, target, diagonal, n_steps)
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # no two blocks share a row, and NumPy runs beside itself
+    with ThreadPoolExecutor(
+        os.cpu_count()
+    ) as pool:  # no two blocks share a row, and NumPy runs beside itself
         list(pool.map(solve, blocks(np.diff(r.indptr), y.shape[1])))
     return x @ basis.T
 
 
-@heart("For all rows at once: step along the direction, update the residual, divide it by the diagonal, turn.")
-def conjugate_gradients(x: np.ndarray, met: np.ndarray, extra: np.ndarray, target: np.ndarray, diagonal: np.ndarray,
-                        n_steps: int) -> np.ndarray:
-    """Solves (D + Zᵀ diag(extra) Z) x = target from `x`, each row with its own D and Z, preconditioned by D.
+@heart(
+    "For all rows at once: step along the direction, update the residual, divide it by the diagonal, turn."
+)
+def conjugate_gradients(
+    x: np.ndarray,
+    met: np.ndarray,
+    extra: np.ndarray,
+    target: np.ndarray,
+    diagonal: np.ndarray,
+    n_steps: int,
+) -> np.ndarray:
+    """Solves (D + Zᵀ diag(extra) Z) x = target from `x`, each row with its own D and Z,
+    preconditioned by D.
 
-    Divided by D, the matrix has eigenvalues between 1 and 1 + α max(r): what one row met cannot add up to more than
-    all there is. So a few steps are enough, however badly conditioned YᵀY is.
+    Divided by D, the matrix has eigenvalues between 1 and 1 + α max(r): what one row met cannot add
+    up to more than all there is. So a few steps are enough, however badly conditioned YᵀY is.
 
     Args:
         x, target, diagonal: (n_rows, n_factors).
         met: Z, (n_rows, n_met, n_factors).
         extra: α r, (n_rows, n_met); 0 in places that only fill up.
     """
+
     def times(p: np.ndarray) -> np.ndarray:
         affinity = (met @ p[:, :, None])[:, :, 0]  # (n_rows, n_met)
         return diagonal * p + ((extra * affinity)[:, None, :] @ met)[:, 0]  # (n_rows, n_factors)
@@ -139,17 +178,19 @@ def conjugate_gradients(x: np.ndarray, met: np.ndarray, extra: np.ndarray, targe
 
 
 def blocks(lengths: np.ndarray, n_factors: int) -> Iterator[np.ndarray]:
-    """Rows in blocks of similar length, so that little is gathered only to fill up; each block bounded in size."""
+    """Rows in blocks of similar length, so that little is gathered only to fill up; each block
+    bounded in size."""
     order = np.argsort(-lengths, kind="stable")
     start = 0
     while start < len(order):
         size = max(1, GATHERED_AT_ONCE // (max(1, lengths[order[start]]) * n_factors))
-        yield order[start:start + size]
+        yield order[start : start + size]
         start += size
 
 
 def gather(y: np.ndarray, r: sparse.csr_array, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Vectors of what each row met, (n_rows, n_met, n_factors), and its r, (n_rows, n_met), 0 where a row is over."""
+    """Vectors of what each row met, (n_rows, n_met, n_factors), and its r, (n_rows, n_met), 0 where
+    a row is over."""
     start, length = r.indptr[rows, None], np.diff(r.indptr)[rows, None]
     slot = np.arange(max(1, length.max()))
     place = np.minimum(start + slot, r.nnz - 1)
@@ -167,14 +208,16 @@ def confidence_of(r: sparse.csr_array, share: float = 0.05) -> float:
 
 
 def penalty_for(alpha: float) -> float:
-    """λ that suits this α: 10 at 1 or below, 20 √α where α is large, and quickly from the one to the other.
+    """λ that suits this α: 10 at 1 or below, 20 √α where α is large, and quickly from the one to
+    the other.
 
-    A rule of thumb. λ has to stand against what a row's events add up to by chance: n events of weight α scatter by
-    about α √n. With α Σ r fixed, n falls as 1 / α, and that grows as √α. The numbers are fitted: 10 was chosen on a
-    validation slice of MovieLens-100K, 20 on planted logs (`benchmarks/floors.py`).
+    A rule of thumb. λ has to stand against what a row's events add up to by chance: n events of
+    weight α scatter by about α √n. With α Σ r fixed, n falls as 1 / α, and that grows as √α. The
+    numbers are fitted: 10 was chosen on a validation slice of MovieLens-100K, 20 on planted logs
+    (`benchmarks/floors.py`).
     """
     alpha = max(1.0, alpha)
-    return 10.0 * min(alpha ** 2, 2 * alpha ** 0.5)
+    return 10.0 * min(alpha**2, 2 * alpha**0.5)
 
 
 class ImplicitALS(FactorRecommender):
@@ -184,18 +227,19 @@ class ImplicitALS(FactorRecommender):
 
     Args:
         n_factors: length of the vectors.
-        reg: λ, in units of J: a row whose events weigh less is mostly penalty. None for 10, and more where α is above 1
-            (`penalty_for`). Choose it on a validation slice: how much suits follows from how much structure there is,
-            which no count of events shows. Twice as much was better on planted logs, and much worse on cinema.
-        alpha: α, how much more an observed pair counts than another; 0 weighs all pairs alike. None for as much as
-            the log is sparse: with α fixed, what was observed has the less say in J, the less there is of it. It is
-            1 on a log that has 5 % of all pairs or more, as MovieLens-100K has, and grows so that α times what was
-            observed stays 5 %.
+        reg: λ, in units of J: a row whose events weigh less is mostly penalty. None for 10, and
+            more where α is above 1 (`penalty_for`). Choose it on a validation slice: how much suits
+            follows from how much structure there is, which no count of events shows. Twice as much
+            was better on planted logs, and much worse on cinema.
+        alpha: α, how much more an observed pair counts than another; 0 weighs all pairs alike. None
+            for as much as the log is sparse: with α fixed, what was observed has the less say in J,
+            the less there is of it. It is 1 on a log that has 5 % of all pairs or more, as
+            MovieLens-100K has, and grows so that α times what was observed stays 5 %.
         n_iterations: each solves for all users, then for all items.
-        reg_exponent: λ of a row grows with its mean confidence to this power; 0 for one λ, 1 in proportion.
-        n_steps: steps of the conjugate gradients in each solve; they start from the solve before.
-        confidence: what r is: "binary" (met or not), "counts" (how often) or "ratings" (the latest).
-        seed: of the first item factors.
+        reg_exponent: λ of a row grows with its mean confidence to this power; 0 for one λ, 1 in
+        proportion. n_steps: steps of the conjugate gradients in each solve; they start from the
+        solve before. confidence: what r is: "binary" (met or not), "counts" (how often) or
+        "ratings" (the latest). seed: of the first item factors.
 
     Attributes:
         alpha_, reg_: α and λ, as given or as chosen.
@@ -208,9 +252,17 @@ class ImplicitALS(FactorRecommender):
     [[1]]
     """
 
-    def __init__(self, n_factors: int = 192, reg: float | None = None, alpha: float | None = None,
-                 n_iterations: int = 15, reg_exponent: float = 1.0, n_steps: int = 3, confidence: str = "binary",
-                 seed: int = 0) -> None:
+    def __init__(
+        self,
+        n_factors: int = 192,
+        reg: float | None = None,
+        alpha: float | None = None,
+        n_iterations: int = 15,
+        reg_exponent: float = 1.0,
+        n_steps: int = 3,
+        confidence: str = "binary",
+        seed: int = 0,
+    ) -> None:
         self.n_factors = whole_number("n_factors", n_factors)
         self.reg = None if reg is None else real_number("reg", reg, above=0.0)
         self.alpha = None if alpha is None else real_number("alpha", alpha, least=0.0)
@@ -220,19 +272,25 @@ class ImplicitALS(FactorRecommender):
         self.confidence = one_of("confidence", confidence, ("binary", "counts", "ratings"))
         self.seed = whole_number("seed", seed, least=0)
 
-    @heart("Small random item factors; then, in turn, all users for these items and all items for these users.")
+    @heart(
+        "Small random item factors; then, in turn, all users for these items and all items for these users."
+    )
     def _fit(self, data: Dataset) -> None:
         r = data.matrix(self.confidence)
         if r.data.min() <= 0:
-            raise ValueError(f"confidence={self.confidence!r} needs values above 0, got {r.data.min():g}")
+            raise ValueError(
+                f"confidence={self.confidence!r} needs values above 0, got {r.data.min():g}"
+            )
         self.alpha_ = confidence_of(r) if self.alpha is None else self.alpha
         self.reg_ = penalty_for(self.alpha_) if self.reg is None else self.reg
         by_item = r.T.tocsr()
         user_reg = penalties(r, self.alpha_, self.reg_, self.reg_exponent)
         item_reg = penalties(by_item, self.alpha_, self.reg_, self.reg_exponent)
         x = np.zeros((data.n_users, self.n_factors), np.float32)
-        y = np.random.default_rng(self.seed).standard_normal((data.n_items, self.n_factors), np.float32)
-        y *= 0.1 / self.n_factors ** 0.5
+        y = np.random.default_rng(self.seed).standard_normal(
+            (data.n_items, self.n_factors), np.float32
+        )
+        y *= 0.1 / self.n_factors**0.5
         for _ in progress(range(self.n_iterations), description="alternating least squares"):
             x = half_step(x, y, r, self.alpha_, user_reg, self.n_steps)
             y = half_step(y, x, by_item, self.alpha_, item_reg, self.n_steps)
@@ -240,9 +298,11 @@ class ImplicitALS(FactorRecommender):
 
     @heart("The half step for one new row: what the user met, its own λ, from zero.")
     def fold_in(self, items: Any) -> np.ndarray:
-        """The vector, (n_factors,), of somebody who was not there at `fit` and has met `items` (ids) once each.
+        """The vector, (n_factors,), of somebody who was not there at `fit` and has met `items`
+        (ids) once each.
 
-        Nothing else changes; `item_factors_ @ vector` are the scores. With r = 1 for each of the items.
+        Nothing else changes; `item_factors_ @ vector` are the scores. With r = 1 for each of the
+        items.
 
         Raises:
             KeyError: an unknown item.
@@ -250,22 +310,34 @@ class ImplicitALS(FactorRecommender):
         self._check_fitted()
         columns = np.unique(self._item_ids.index("items", items))
         n_items = len(self.item_factors_)
-        r = sparse.csr_array((np.ones(len(columns), np.float32), columns, [0, len(columns)]), shape=(1, n_items))
+        r = sparse.csr_array(
+            (np.ones(len(columns), np.float32), columns, [0, len(columns)]), shape=(1, n_items)
+        )
         nobody = np.zeros((1, self.n_factors), np.float32)
-        return half_step(nobody, self.item_factors_, r, self.alpha_,
-                         penalties(r, self.alpha_, self.reg_, self.reg_exponent), n_steps=50)[0]
+        return half_step(
+            nobody,
+            self.item_factors_,
+            r,
+            self.alpha_,
+            penalties(r, self.alpha_, self.reg_, self.reg_exponent),
+            n_steps=50,
+        )[0]
 
 
-# --- pairwise ranking --------------------------------------------------------------------------------------------
+# --- pairwise ranking -----------------------------------------------------------------------------
 
 
 @keras.saving.register_keras_serializable(__name__)
-@heart("-log sigmoid of the positive's score minus each negative's, averaged over the row's negatives.")
+@heart(
+    "-log sigmoid of the positive's score minus each negative's, averaged over the row's negatives."
+)
 def bpr_loss(labels: Any, scores: Any) -> Any:
     """(batch,) from labels and scores (batch, m): one 1 and m - 1 zeros in each row of labels."""
     labels = ops.cast(labels, scores.dtype)
     positive = ops.sum(labels * scores, axis=-1, keepdims=True)  # (batch, 1)
-    losses = ops.softplus(scores - positive)  # (batch, m); softplus(-d) = -log σ(d), and does not overflow
+    losses = ops.softplus(
+        scores - positive
+    )  # (batch, m); softplus(-d) = -log σ(d), and does not overflow
     return ops.sum((1 - labels) * losses, axis=-1) / ops.sum(1 - labels, axis=-1)
 
 
@@ -274,17 +346,18 @@ class BPR(RankingRecommender):
 
     Args:
         n_factors: length of the vectors.
-        reg: L2 penalty of the vectors. The item bias is free: popularity is no accident of the sample. None for 1e-5
-            and, where rows have fewer than 50 events, for 0.7 of one event (`embedding_penalty`).
+        reg: L2 penalty of the vectors. The item bias is free: popularity is no accident of the
+            sample. None for 1e-5 and, where rows have fewer than 50 events, for 0.7 of one event
+            (`embedding_penalty`).
         n_negatives: items that the user has not met, drawn anew in each epoch, for each one met.
         learning_rate: of Adam.
         init_scale: standard deviation of the first vectors.
-        n_epochs: None for 10 or, on a thin log, for 500 steps of training at least, in 10 to 40 epochs.
-        batch_size, seed: as the names say.
+        n_epochs: None for 10 or, on a thin log, for 500 steps of training at least, in 10 to 40
+        epochs. batch_size, seed: as the names say.
 
     Attributes:
-        model_: the trained Keras model; inputs `user_id` (batch,) and `item_id` (batch, m), output (batch, m).
-        reg_, n_epochs_: as given or as chosen.
+        model_: the trained Keras model; inputs `user_id` (batch,) and `item_id` (batch, m), output
+        (batch, m). reg_, n_epochs_: as given or as chosen.
         user_factors_, item_factors_, item_bias_: p, q, b.
         history_: "loss" -> loss of each epoch.
 
@@ -293,8 +366,17 @@ class BPR(RankingRecommender):
     (2, 2)
     """
 
-    def __init__(self, n_factors: int = 64, reg: float | None = None, n_negatives: int = 4, learning_rate: float = 0.02,
-                 init_scale: float = 0.1, n_epochs: int | None = None, batch_size: int = 4096, seed: int = 0) -> None:
+    def __init__(
+        self,
+        n_factors: int = 64,
+        reg: float | None = None,
+        n_negatives: int = 4,
+        learning_rate: float = 0.02,
+        init_scale: float = 0.1,
+        n_epochs: int | None = None,
+        batch_size: int = 4096,
+        seed: int = 0,
+    ) -> None:
         self.n_factors = whole_number("n_factors", n_factors)
         self.reg = None if reg is None else real_number("reg", reg, least=0.0)
         self.n_negatives = whole_number("n_negatives", n_negatives)
@@ -304,7 +386,9 @@ class BPR(RankingRecommender):
         self.batch_size = whole_number("batch_size", batch_size)
         self.seed = whole_number("seed", seed, least=0)
 
-    @heart("User and item vectors, an item bias from 0, a score for each of the m items; compiled with bpr_loss.")
+    @heart(
+        "User and item vectors, an item bias from 0, a score for each of the m items; compiled with bpr_loss."
+    )
     def build(self, n_users: int, n_items: int) -> keras.Model:
         """The compiled model: `fit({"user_id": u, "item_id": i}, labels)` works on its own.
 
@@ -315,7 +399,9 @@ class BPR(RankingRecommender):
         item_id = keras.Input((None,), dtype="int32", name="item_id")  # (batch, m)
         p = self._table(n_users, "user")(user_id)  # (batch, n_factors)
         q = self._table(n_items, "item")(item_id)  # (batch, m, n_factors)
-        bias = layers.Embedding(n_items, 1, embeddings_initializer="zeros", name="bias")(item_id)  # (batch, m, 1)
+        bias = layers.Embedding(n_items, 1, embeddings_initializer="zeros", name="bias")(
+            item_id
+        )  # (batch, m, 1)
         affinity = ops.matmul(q, ops.expand_dims(p, -1))  # (batch, m, 1)
         scores = ops.squeeze(affinity + bias, -1)  # (batch, m)
 
@@ -325,13 +411,23 @@ class BPR(RankingRecommender):
 
     def _table(self, n: int, name: str) -> layers.Embedding:
         penalty = getattr(self, "reg_", USUAL_REG) if self.reg is None else self.reg
-        return layers.Embedding(n, self.n_factors, name=name,
-                                embeddings_initializer=keras.initializers.RandomNormal(stddev=self.init_scale),
-                                embeddings_regularizer=keras.regularizers.L2(penalty))
+        return layers.Embedding(
+            n,
+            self.n_factors,
+            name=name,
+            embeddings_initializer=keras.initializers.RandomNormal(stddev=self.init_scale),
+            embeddings_regularizer=keras.regularizers.L2(penalty),
+        )
 
     def _build(self, data: Dataset) -> keras.Model:
-        self.reg_ = THIN_SHARE * embedding_penalty(data.seen, USUAL_REG) if is_thin(data.seen) else USUAL_REG
-        self.n_epochs_ = enough_epochs(data.seen, USUAL_EPOCHS, steps=-(-data.seen.nnz // self.batch_size))
+        self.reg_ = (
+            THIN_SHARE * embedding_penalty(data.seen, USUAL_REG)
+            if is_thin(data.seen)
+            else USUAL_REG
+        )
+        self.n_epochs_ = enough_epochs(
+            data.seen, USUAL_EPOCHS, steps=-(-data.seen.nnz // self.batch_size)
+        )
         if self.reg is not None:
             self.reg_ = self.reg
         if self.n_epochs is not None:
@@ -344,7 +440,10 @@ class BPR(RankingRecommender):
     def _fit(self, data: Dataset) -> None:
         super()._fit(data)
         self.item_bias_ = self.model_.get_layer("bias").get_weights()[0][:, 0]
-        self.user_factors_[np.diff(data.seen.indptr) == 0] = 0  # never moved: random, and nobody's taste
+        # Never moved: random, and nobody's taste.
+        self.user_factors_[np.diff(data.seen.indptr) == 0] = 0
 
     def _vectors(self) -> tuple[np.ndarray, np.ndarray]:
-        return self.model_.get_layer("user").get_weights()[0], self.model_.get_layer("item").get_weights()[0]
+        return self.model_.get_layer("user").get_weights()[0], self.model_.get_layer(
+            "item"
+        ).get_weights()[0]

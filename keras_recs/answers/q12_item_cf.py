@@ -8,9 +8,9 @@ They differ in where W comes from. `ItemCF` computes each entry from two items a
 their audiences? `EASE` learns all entries together, by least squares, so that what item i explains
 is not counted again for its neighbours.
 
-Sources: Sarwar et al. (2001), "Item-Based Collaborative Filtering Recommendation Algorithms"; Deshpande & Karypis
-(2004), "Item-Based Top-N Recommendation Algorithms"; Steck (2019), "Embarrassingly Shallow Autoencoders for
-Sparse Data".
+Sources: Sarwar et al. (2001), "Item-Based Collaborative Filtering Recommendation Algorithms";
+Deshpande & Karypis (2004), "Item-Based Top-N Recommendation Algorithms"; Steck (2019),
+"Embarrassingly Shallow Autoencoders for Sparse Data".
 """
 
 from __future__ import annotations
@@ -34,8 +34,9 @@ class _HistoryTimesWeights(Recommender):
     """What the two answers share: a history, a matrix W, their product, and its explanation.
 
     Attributes:
-        weights_: W, (n_items, n_items) float32, dense or sparse; W[i, j] is what i in the history says for j.
-        histories_: (n_users, n_items) float32, 1 for each item met, or less for older ones (`recency`).
+        weights_: W, (n_items, n_items) float32, dense or sparse; W[i, j] is what i in the history
+        says for j. histories_: (n_users, n_items) float32, 1 for each item met, or less for older
+        ones (`recency`).
     """
 
     recency: float | None
@@ -43,7 +44,9 @@ class _HistoryTimesWeights(Recommender):
     histories_: sparse.csr_array
 
     def _remember(self, data: Dataset) -> None:
-        self.histories_ = data.seen if self.recency is None else recency_weighted(data, self.recency)
+        self.histories_ = (
+            data.seen if self.recency is None else recency_weighted(data, self.recency)
+        )
 
     def _score(self, users: np.ndarray) -> np.ndarray:
         scores = self.histories_[users] @ self.weights_  # (len(users), n_items)
@@ -54,15 +57,17 @@ class _HistoryTimesWeights(Recommender):
 
     @heart("The part of each item of the history in the score of `item`, largest first, by id.")
     def explain(self, user: Any, item: Any) -> list[tuple[Any, float]]:
-        """Why `item` for `user`: (item of the history, its part of the score), largest first. The parts sum to
-        the score."""
+        """Why `item` for `user`: (item of the history, its part of the score), largest first. The
+        parts sum to the score."""
         self._check_fitted()
         u, j = self._user_ids.index("user", user)[0], self._item_ids.index("item", item)[0]
         history = self.histories_[[u]]
         towards = self.weights_[history.indices][:, [j]]  # (len(history), 1)
         parts = history.data * (towards.toarray() if sparse.issparse(towards) else towards)[:, 0]
         order = np.argsort(-parts, kind="stable")
-        return list(zip(self.item_ids_[history.indices[order]].tolist(), parts[order].tolist(), strict=True))
+        return list(
+            zip(self.item_ids_[history.indices[order]].tolist(), parts[order].tolist(), strict=True)
+        )
 
 
 class ItemCF(_HistoryTimesWeights):
@@ -71,12 +76,14 @@ class ItemCF(_HistoryTimesWeights):
     Args:
         similarity: with n[i, j] users who met both, n[i] who met i:
             "cosine", n[i, j] / sqrt(n[i] n[j]);
-            "conditional", n[i, j] / (n[i] · n[j] ** popularity_penalty): how likely is j, given i, with a penalty
-            for what is likely anyway (Deshpande & Karypis 2004);
-            "adjusted_cosine", the cosine of ratings minus the user's mean rating (Sarwar et al. 2001).
+            "conditional", n[i, j] / (n[i] · n[j] ** popularity_penalty): how likely is j, given i,
+            with a penalty for what is likely anyway (Deshpande & Karypis 2004);
+            "adjusted_cosine", the cosine of ratings minus the user's mean rating (Sarwar et al.
+            2001).
         neighbours: how many similar items each item of the history may speak for; None for all.
-        shrinkage: similarities are multiplied by n[i, j] / (n[i, j] + shrinkage): two users in common prove little.
-        popularity_penalty: the exponent of "conditional", 0 (none) to 1. Past 0.5, it needs shrinkage beside it:
+        shrinkage: similarities are multiplied by n[i, j] / (n[i, j] + shrinkage): two users in
+        common prove little. popularity_penalty: the exponent of "conditional", 0 (none) to 1. Past
+        0.5, it needs shrinkage beside it:
             films with one viewer would win.
         recency: None, or a number of events: one that many events old counts 1/e of the latest.
 
@@ -89,42 +96,73 @@ class ItemCF(_HistoryTimesWeights):
     [[1]]
     """
 
-    def __init__(self, similarity: str = "cosine", neighbours: int | None = None, shrinkage: float = 0.0,
-                 popularity_penalty: float = 0.5, recency: float | None = None) -> None:
-        self.similarity = one_of("similarity", similarity, ("cosine", "conditional", "adjusted_cosine"))
+    def __init__(
+        self,
+        similarity: str = "cosine",
+        neighbours: int | None = None,
+        shrinkage: float = 0.0,
+        popularity_penalty: float = 0.5,
+        recency: float | None = None,
+    ) -> None:
+        self.similarity = one_of(
+            "similarity", similarity, ("cosine", "conditional", "adjusted_cosine")
+        )
         self.neighbours = None if neighbours is None else whole_number("neighbours", neighbours)
         self.shrinkage = real_number("shrinkage", shrinkage, least=0.0)
-        self.popularity_penalty = real_number("popularity_penalty", popularity_penalty, least=0.0, most=1.0)
+        self.popularity_penalty = real_number(
+            "popularity_penalty", popularity_penalty, least=0.0, most=1.0
+        )
         self.recency = None if recency is None else real_number("recency", recency, above=0.0)
 
     def _fit(self, data: Dataset) -> None:
         if self.neighbours is None:
-            require_memory(8 * data.n_items ** 2, f"a dense table of {data.n_items:,} × {data.n_items:,} similarities",
-                           "set neighbours, to 200 say")
+            require_memory(
+                8 * data.n_items**2,
+                f"a dense table of {data.n_items:,} × {data.n_items:,} similarities",
+                "set neighbours, to 200 say",
+            )
         if self.similarity == "adjusted_cosine":
             data.require("ratings", by="ItemCF with adjusted_cosine")
             self.profiles_ = centred(data.matrix("ratings")).T.tocsr()
         else:
             self.profiles_ = data.seen.T.tocsr()
-        self.sizes_ = np.asarray((self.profiles_ ** 2).sum(axis=1), np.float32)  # n[i], or the squared norm
+        self.sizes_ = np.asarray(
+            (self.profiles_**2).sum(axis=1), np.float32
+        )  # n[i], or the squared norm
         self._remember(data)
         self.weights_ = self._weights(np.arange(data.n_items))
 
     def _weights(self, rows: np.ndarray) -> np.ndarray | sparse.csr_array:
-        """W[rows], in blocks of rows so that memory stays bounded; sparse where `neighbours` thins it out."""
+        """W[rows], in blocks of rows so that memory stays bounded; sparse where `neighbours` thins
+        it out."""
         n_items = len(self.sizes_)
         blocks = []
         for run in row_blocks(len(rows), n_items):
             block = rows[run]
-            similarity = self._similarity(inner_products(self.profiles_, block), block[:, None], np.arange(n_items))
+            similarity = self._similarity(
+                inner_products(self.profiles_, block), block[:, None], np.arange(n_items)
+            )
             similarity[np.arange(len(block)), block] = 0  # an item is no neighbour of itself
-            blocks.append(similarity if self.neighbours is None else strongest(similarity, self.neighbours))
-        return np.concatenate(blocks) if self.neighbours is None else sparse.vstack(blocks, format="csr")
+            blocks.append(
+                similarity if self.neighbours is None else strongest(similarity, self.neighbours)
+            )
+        return (
+            np.concatenate(blocks)
+            if self.neighbours is None
+            else sparse.vstack(blocks, format="csr")
+        )
 
-    @heart("Turn inner products into similarities: cosine, or conditional with its penalty; then shrink.")
-    def _similarity(self, products: np.ndarray, i: np.ndarray | int, j: np.ndarray | int) -> np.ndarray:
-        """Similarity of items `i` and `j` (indices that broadcast) from the inner products of their profiles."""
-        sizes = np.where(self.sizes_ > 0, self.sizes_, 1)  # an item nobody met has no product to divide
+    @heart(
+        "Turn inner products into similarities: cosine, or conditional with its penalty; then shrink."
+    )
+    def _similarity(
+        self, products: np.ndarray, i: np.ndarray | int, j: np.ndarray | int
+    ) -> np.ndarray:
+        """Similarity of items `i` and `j` (indices that broadcast) from the inner products of their
+        profiles."""
+        sizes = np.where(
+            self.sizes_ > 0, self.sizes_, 1
+        )  # an item nobody met has no product to divide
         if self.similarity == "conditional":
             similarity = products / (sizes[i] * sizes[j] ** self.popularity_penalty)
         else:
@@ -137,19 +175,24 @@ class ItemCF(_HistoryTimesWeights):
         return similarity.astype(np.float32, copy=False)
 
     def update(self, user: Any, item: Any) -> None:
-        """Take in one more interaction; the result is that of a new `fit`, without going through the data again.
+        """Take in one more interaction; the result is that of a new `fit`, without going through
+        the data again.
 
-        Only the row and the column of `item` in W change. Where `neighbours` thins rows out, the rows that the
-        column meets are chosen anew.
+        Only the row and the column of `item` in W change. Where `neighbours` thins rows out, the
+        rows that the column meets are chosen anew.
 
         Raises:
             KeyError: an unknown user or item.
-            ValueError: with "adjusted_cosine", where one rating moves the user's mean and with it all profiles.
+            ValueError: with "adjusted_cosine", where one rating moves the user's mean and with it
+                all profiles.
         """
         self._check_fitted()
         if self.similarity == "adjusted_cosine":
             raise ValueError("update cannot be used with similarity='adjusted_cosine': fit again")
-        u, i = int(self._user_ids.index("user", user)[0]), int(self._item_ids.index("item", item)[0])
+        u, i = (
+            int(self._user_ids.index("user", user)[0]),
+            int(self._item_ids.index("item", item)[0]),
+        )
         if self.recency is not None:
             self.histories_ = _scale_row(self.histories_, u, np.exp(-1 / self.recency))
         self.histories_ = _with_entry(self.histories_, u, i)
@@ -167,20 +210,24 @@ class ItemCF(_HistoryTimesWeights):
         else:
             changed = np.flatnonzero(products)
             keep = sparse.diags_array(~np.isin(everyone, changed), dtype=np.float32)
-            place = sparse.csr_array((np.ones(len(changed), np.float32), (changed, np.arange(len(changed)))),
-                                     shape=(len(products), len(changed)))
+            place = sparse.csr_array(
+                (np.ones(len(changed), np.float32), (changed, np.arange(len(changed)))),
+                shape=(len(products), len(changed)),
+            )
             self.weights_ = (keep @ self.weights_ + place @ self._weights(changed)).tocsr()
 
 
 class EASE(_HistoryTimesWeights):
     """EASE: the item-item weights that rebuild the interactions best, in closed form.
 
-    Minimises |X - X W|² + reg |W|² with a zero diagonal, or each item would explain itself. With G = XᵀX and
-    P = (G + reg I)⁻¹ the solution is W[i, j] = -P[i, j] / P[j, j] off the diagonal (Steck 2019, equation 8).
+    Minimises |X - X W|² + reg |W|² with a zero diagonal, or each item would explain itself. With G
+    = XᵀX and P = (G + reg I)⁻¹ the solution is W[i, j] = -P[i, j] / P[j, j] off the diagonal (Steck
+    2019, equation 8).
 
     Args:
         reg: λ, the L2 penalty of the weights.
-        recency: None, or a number of events: when scoring, an event that many events old counts 1/e of the latest.
+        recency: None, or a number of events: when scoring, an event that many events old counts 1/e
+            of the latest.
 
     >>> from keras_recs.data import from_matrix
     >>> data = from_matrix([[1, 1, 0], [1, 1, 0], [0, 1, 1], [1, 0, 0]])
@@ -192,24 +239,34 @@ class EASE(_HistoryTimesWeights):
         self.reg = real_number("reg", reg, above=0.0)
         self.recency = None if recency is None else real_number("recency", recency, above=0.0)
 
-    @heart("From the Gram matrix plus reg: invert, and turn the inverse into weights with a zero diagonal.")
+    @heart(
+        "From the Gram matrix plus reg: invert, and turn the inverse into weights with a zero diagonal."
+    )
     def _fit(self, data: Dataset) -> None:
-        require_memory(8 * data.n_items ** 2, f"EASE on {data.n_items:,} items",
-                       "use ItemCF(neighbours=200), or fewer items")
+        require_memory(
+            8 * data.n_items**2,
+            f"EASE on {data.n_items:,} items",
+            "use ItemCF(neighbours=200), or fewer items",
+        )
         columns, gram = data.seen.T.tocsr(), np.empty((data.n_items, data.n_items), np.float32)
         for rows in row_blocks(data.n_items, data.n_items):
             gram[rows] = inner_products(columns, rows)  # G
         gram[np.diag_indices_from(gram)] += self.reg
         weights = inverse_of_positive_definite(gram)  # P
-        weights /= -np.diag(weights)  # column j by -P[j, j]; in place, for these arrays are the memory of the fit
+        weights /= -np.diag(
+            weights
+        )  # column j by -P[j, j]; in place, for these arrays are the memory of the fit
         np.fill_diagonal(weights, 0)
         self.weights_ = weights
         self._remember(data)
 
 
 def inverse_of_positive_definite(matrix: np.ndarray) -> np.ndarray:
-    """The inverse by Cholesky: half the work of a general one. `matrix` (float32) is overwritten."""
-    factor, failed = lapack.spotrf(matrix.T, overwrite_a=True)  # .T: LAPACK wants columns, and it is symmetric
+    """The inverse by Cholesky: half the work of a general one. `matrix` (float32) is
+    overwritten."""
+    factor, failed = lapack.spotrf(
+        matrix.T, overwrite_a=True
+    )  # .T: LAPACK wants columns, and it is symmetric
     if not failed:
         triangle, failed = lapack.spotri(factor, overwrite_c=True)
     if failed:
@@ -228,11 +285,13 @@ def _with_entry(matrix: sparse.csr_array, row: int, column: int) -> sparse.csr_a
         out.data[place] = 1
         return out
     indptr = matrix.indptr + (np.arange(len(matrix.indptr)) > row)
-    return sparse.csr_array((np.insert(matrix.data, place, 1), np.insert(matrix.indices, place, column), indptr),
-                            shape=matrix.shape)
+    return sparse.csr_array(
+        (np.insert(matrix.data, place, 1), np.insert(matrix.indices, place, column), indptr),
+        shape=matrix.shape,
+    )
 
 
 def _scale_row(matrix: sparse.csr_array, row: int, factor: float) -> sparse.csr_array:
     out = matrix.copy()
-    out.data[out.indptr[row]:out.indptr[row + 1]] *= np.float32(factor)
+    out.data[out.indptr[row] : out.indptr[row + 1]] *= np.float32(factor)
     return out

@@ -1,24 +1,26 @@
 """Question 18. Recommend with a graph convolutional network.
 
-Users and items are the nodes of a graph, every interaction is an edge. A node's vector should say what its
-neighbours say: a user is the films they watched, a film is its audience. One convolution passes vectors along the
-edges, each edge divided by the roots of both degrees, so that neither the busy user nor the hit drowns the rest:
+Users and items are the nodes of a graph, every interaction is an edge. A node's vector should say
+what its neighbours say: a user is the films they watched, a film is its audience. One convolution
+passes vectors along the edges, each edge divided by the roots of both degrees, so that neither the
+busy user nor the hit drowns the rest:
 
     E(k+1) = Â E(k),    Â = D^-1/2 A D^-1/2
 
-After k of them a node has heard from everybody within k steps. LightGCN (He et al. 2020) learns the vectors E(0) and
-nothing else, and takes the mean of what the layers say:
+After k of them a node has heard from everybody within k steps. LightGCN (He et al. 2020) learns the
+vectors E(0) and nothing else, and takes the mean of what the layers say:
 
     E = (E(0) + … + E(K)) / (K + 1),    score[u, i] = E[u] · E[n_users + i]
 
-NGCF (Wang et al. 2019) has weights, a product and a nonlinearity in every layer, and lays the layers side by side:
+NGCF (Wang et al. 2019) has weights, a product and a nonlinearity in every layer, and lays the
+layers side by side:
 
     E(k+1) = LeakyReLU((E(k) + Â E(k)) W1 + (E(k) ⊙ Â E(k)) W2 + b)
 
-Sources: Kipf & Welling (2017), "Semi-Supervised Classification with Graph Convolutional Networks"; Wang et al.
-(2019), "Neural Graph Collaborative Filtering"; He et al. (2020), "LightGCN: Simplifying and Powering Graph
-Convolution Network for Recommendation"; Rendle et al. (2009), "BPR: Bayesian Personalized Ranking from Implicit
-Feedback".
+Sources: Kipf & Welling (2017), "Semi-Supervised Classification with Graph Convolutional Networks";
+Wang et al. (2019), "Neural Graph Collaborative Filtering"; He et al. (2020), "LightGCN: Simplifying
+and Powering Graph Convolution Network for Recommendation"; Rendle et al. (2009), "BPR: Bayesian
+Personalized Ranking from Implicit Feedback".
 """
 
 from __future__ import annotations
@@ -36,12 +38,21 @@ from keras_recs.checks import one_of, real_number, whole_number
 from keras_recs.data.dataset import Dataset
 from keras_recs.data.graph import bipartite
 from keras_recs.heart import heart
-from keras_recs.neural import RankingModel, RankingRecommender, embedding_penalty, events_per_row, for_cold, is_thin
+from keras_recs.neural import (
+    RankingModel,
+    RankingRecommender,
+    embedding_penalty,
+    events_per_row,
+    for_cold,
+    is_thin,
+)
 
 RICH = 50.0  # events a row from which NGCF learns tastes rather than edges
 
 
-@heart("Divide every edge by the roots of the degrees at both its ends; a node without edges keeps its zeros.")
+@heart(
+    "Divide every edge by the roots of the degrees at both its ends; a node without edges keeps its zeros."
+)
 def normalised(adjacency: sparse.csr_array) -> sparse.csr_array:
     """Â = D^-1/2 A D^-1/2, (n_nodes, n_nodes) float32, of a symmetric adjacency.
 
@@ -57,16 +68,20 @@ def normalised(adjacency: sparse.csr_array) -> sparse.csr_array:
 @heart("Softplus of negative minus positive score, the mean over the negatives of each row.")
 @keras.saving.register_keras_serializable(__name__)
 def bpr(y_true: Any, y_pred: Any) -> Any:
-    """-log σ(positive - negative), the mean over a row's negatives: (batch,). `y_true` marks the positive by 1."""
+    """-log σ(positive - negative), the mean over a row's negatives: (batch,). `y_true` marks the
+    positive by 1."""
     positive = ops.sum(y_true * y_pred, axis=-1, keepdims=True)  # (batch, 1)
     negatives = 1 - y_true  # (batch, m)
-    return ops.sum(negatives * ops.softplus(y_pred - positive), axis=-1) / ops.sum(negatives, axis=-1)
+    return ops.sum(negatives * ops.softplus(y_pred - positive), axis=-1) / ops.sum(
+        negatives, axis=-1
+    )
 
 
 @heart("Minus the log of the positive's share in the softmax of its row.")
 @keras.saving.register_keras_serializable(__name__)
 def sampled_softmax(y_true: Any, y_pred: Any) -> Any:
-    """-log of the positive's share in exp(score), among itself and the row's negatives: (batch,)."""
+    """-log of the positive's share in exp(score), among itself and the row's negatives:
+    (batch,)."""
     return ops.logsumexp(y_pred, axis=-1) - ops.sum(y_true * y_pred, axis=-1)
 
 
@@ -88,21 +103,48 @@ class LightGraphConvolution(layers.Layer):
         init_scale: standard deviation of the first E(0).
     """
 
-    def __init__(self, n_users: int, n_items: int, n_edges: int, dim: int = 64, n_layers: int = 3, reg: float = 0.0,
-                 init_scale: float = 0.1, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        n_users: int,
+        n_items: int,
+        n_edges: int,
+        dim: int = 64,
+        n_layers: int = 3,
+        reg: float = 0.0,
+        init_scale: float = 0.1,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**{"dtype": "float32", **kwargs})
-        self.config = dict(n_users=n_users, n_items=n_items, n_edges=n_edges, dim=dim, n_layers=n_layers, reg=reg,
-                           init_scale=init_scale)
-        self.n_users, self.n_nodes, self.dim, self.n_layers = n_users, n_users + n_items, dim, n_layers
+        self.config = dict(
+            n_users=n_users,
+            n_items=n_items,
+            n_edges=n_edges,
+            dim=dim,
+            n_layers=n_layers,
+            reg=reg,
+            init_scale=init_scale,
+        )
+        self.n_users, self.n_nodes, self.dim, self.n_layers = (
+            n_users,
+            n_users + n_items,
+            dim,
+            n_layers,
+        )
         self.supports_jit = False  # XLA has no sparse product
         self.embeddings = self.add_weight(
-            shape=(self.n_nodes, dim), initializer=keras.initializers.RandomNormal(stddev=init_scale),
-            regularizer=keras.regularizers.L2(reg) if reg else None, name="embeddings")  # E(0)
-        # The graph is part of the model: weights that are not trained, so that they are saved with it.
-        self.edges = self.add_weight(shape=(n_edges, 2), dtype="int64", initializer="zeros", trainable=False,
-                                     name="edges")
-        self.edge_weights = self.add_weight(shape=(n_edges,), initializer="zeros", trainable=False,
-                                            name="edge_weights")
+            shape=(self.n_nodes, dim),
+            initializer=keras.initializers.RandomNormal(stddev=init_scale),
+            regularizer=keras.regularizers.L2(reg) if reg else None,
+            name="embeddings",
+        )  # E(0)
+        # The graph is part of the model: weights that are not trained, so that they are saved with
+        # it.
+        self.edges = self.add_weight(
+            shape=(n_edges, 2), dtype="int64", initializer="zeros", trainable=False, name="edges"
+        )
+        self.edge_weights = self.add_weight(
+            shape=(n_edges,), initializer="zeros", trainable=False, name="edge_weights"
+        )
 
     def connect(self, adjacency: sparse.csr_array) -> None:
         """Take Â of this graph (n_nodes, n_nodes), sorted by row."""
@@ -112,12 +154,17 @@ class LightGraphConvolution(layers.Layer):
         self.edge_weights.assign(graph.data[order])
 
     def graph(self) -> Any:
-        """Â as TensorFlow's compressed sparse rows: five to ten times as fast as `sparse_dense_matmul` on a CPU."""
+        """Â as TensorFlow's compressed sparse rows: five to ten times as fast as
+        `sparse_dense_matmul` on a CPU."""
         return tf.raw_ops.SparseTensorToCSRSparseMatrix(
-            indices=ops.convert_to_tensor(self.edges), values=ops.convert_to_tensor(self.edge_weights),
-            dense_shape=np.array([self.n_nodes, self.n_nodes], np.int64))
+            indices=ops.convert_to_tensor(self.edges),
+            values=ops.convert_to_tensor(self.edge_weights),
+            dense_shape=np.array([self.n_nodes, self.n_nodes], np.int64),
+        )
 
-    @heart("The vectors of all nodes: the mean of E(0) and what 1, 2, … n_layers convolutions make of it.")
+    @heart(
+        "The vectors of all nodes: the mean of E(0) and what 1, 2, … n_layers convolutions make of it."
+    )
     def nodes(self) -> Any:
         """The vectors of all nodes: (n_nodes, dim)."""
         graph, x = self.graph(), ops.convert_to_tensor(self.embeddings)  # (n_nodes, dim)
@@ -147,19 +194,31 @@ class NeuralGraphConvolution(LightGraphConvolution):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         shape = (self.n_layers, self.dim, self.dim)
-        self.weight_sum = self.add_weight(shape=shape, initializer="glorot_uniform", name="weight_sum")  # W1
-        self.weight_product = self.add_weight(shape=shape, initializer="glorot_uniform", name="weight_product")  # W2
-        self.bias = self.add_weight(shape=(self.n_layers, self.dim), initializer="zeros", name="bias")
+        self.weight_sum = self.add_weight(
+            shape=shape, initializer="glorot_uniform", name="weight_sum"
+        )  # W1
+        self.weight_product = self.add_weight(
+            shape=shape, initializer="glorot_uniform", name="weight_product"
+        )  # W2
+        self.bias = self.add_weight(
+            shape=(self.n_layers, self.dim), initializer="zeros", name="bias"
+        )
 
-    @heart("All layers of NGCF side by side: each from the one before by W1, W2, b and a LeakyReLU of slope 0.2.")
+    @heart(
+        "All layers of NGCF side by side: each from the one before by W1, W2, b and a LeakyReLU of slope 0.2."
+    )
     def nodes(self) -> Any:
         """The vectors of all nodes: (n_nodes, (n_layers + 1) · dim)."""
         graph, x = self.graph(), ops.convert_to_tensor(self.embeddings)  # (n_nodes, dim)
         outputs = [x]
         for k in range(self.n_layers):
             heard = propagate(graph, x)  # (n_nodes, dim)
-            x = ops.leaky_relu((x + heard) @ self.weight_sum[k] + (x * heard) @ self.weight_product[k] + self.bias[k],
-                               negative_slope=0.2)
+            x = ops.leaky_relu(
+                (x + heard) @ self.weight_sum[k]
+                + (x * heard) @ self.weight_product[k]
+                + self.bias[k],
+                negative_slope=0.2,
+            )
             outputs.append(x)
         return ops.concatenate(outputs, axis=1)
 
@@ -169,6 +228,7 @@ def propagate(graph: Any, x: Any) -> Any:
 
     Â is symmetric, so the gradient passes back along the same edges: one more product with Â.
     """
+
     def product(vectors: Any) -> Any:
         return tf.raw_ops.SparseMatrixMatMul(a=graph, b=vectors)
 
@@ -178,15 +238,16 @@ def propagate(graph: Any, x: Any) -> Any:
 class LightGCN(RankingRecommender):
     """LightGCN on the graph of users and items.
 
-    Every step passes all vectors over the whole graph, whatever its examples. So it is the number of steps in an
-    epoch that is set, not the size of a batch: few, and large.
+    Every step passes all vectors over the whole graph, whatever its examples. So it is the number
+    of steps in an epoch that is set, not the size of a batch: few, and large.
 
     Args:
         convolution: "light" (LightGCN) or "ngcf".
         n_layers: K. With 0 the graph is not used: plain matrix factorisation.
         dim: length of the vectors E(0).
-        loss: "softmax", the positive against all negatives of its row at once; or "bpr", against each on its own.
-        reg: L2 penalty of E(0). None for 2e-6, and where rows have fewer than 50 events the weight of one of them
+        loss: "softmax", the positive against all negatives of its row at once; or "bpr", against
+        each on its own. reg: L2 penalty of E(0). None for 2e-6, and where rows have fewer than 50
+        events the weight of one of them
             (`embedding_penalty`).
         init_scale: standard deviation of the first E(0).
         n_negatives: negatives for each positive.
@@ -195,9 +256,9 @@ class LightGCN(RankingRecommender):
         n_epochs, seed: as the names say.
 
     Attributes:
-        model_: the trained Keras model; inputs `user_id` (batch,) and `item_id` (batch, m), output (batch, m).
-        user_factors_, item_factors_: the rows of E; a user without events has the mean of the others.
-        reg_: as given or as chosen.
+        model_: the trained Keras model; inputs `user_id` (batch,) and `item_id` (batch, m), output
+        (batch, m). user_factors_, item_factors_: the rows of E; a user without events has the mean
+        of the others. reg_: as given or as chosen.
         history_: "loss" -> loss of each epoch.
 
     >>> from keras_recs.data import from_matrix
@@ -209,9 +270,19 @@ class LightGCN(RankingRecommender):
 
     encoder: ClassVar[type[LightGraphConvolution]] = LightGraphConvolution
 
-    def __init__(self, n_layers: int = 2, dim: int = 64, loss: str = "softmax", reg: float | None = None,
-                 init_scale: float = 0.1, n_negatives: int = 16, learning_rate: float = 0.03, n_epochs: int = 10,
-                 n_batches: int = 20, seed: int = 0) -> None:
+    def __init__(
+        self,
+        n_layers: int = 2,
+        dim: int = 64,
+        loss: str = "softmax",
+        reg: float | None = None,
+        init_scale: float = 0.1,
+        n_negatives: int = 16,
+        learning_rate: float = 0.03,
+        n_epochs: int = 10,
+        n_batches: int = 20,
+        seed: int = 0,
+    ) -> None:
         self.n_layers = whole_number("n_layers", n_layers, least=0)
         self.dim = whole_number("dim", dim)
         self.loss = one_of("loss", loss, tuple(LOSSES))
@@ -223,25 +294,43 @@ class LightGCN(RankingRecommender):
         self.n_batches = whole_number("n_batches", n_batches)
         self.seed = whole_number("seed", seed, least=0)
 
-    @heart("Two inputs, one graph convolution that knows the adjacency, the inner products of its vectors; compiled.")
-    def build(self, n_users: int, n_items: int, adjacency: sparse.csr_array,  # type: ignore[override]
-              ) -> keras.Model:
-        """The compiled model: `fit({"user_id": u, "item_id": rows of items}, labels)` works on its own.
+    @heart(
+        "Two inputs, one graph convolution that knows the adjacency, the inner products of its vectors; compiled."
+    )
+    def build(
+        self,
+        n_users: int,
+        n_items: int,
+        adjacency: sparse.csr_array,  # type: ignore[override]
+    ) -> keras.Model:
+        """The compiled model: `fit({"user_id": u, "item_id": rows of items}, labels)` works on its
+        own.
 
         Args:
             n_users, n_items: ids are indices below them.
-            adjacency: (n_users + n_items, n_users + n_items), symmetric, as `data.graph.bipartite` makes it.
+            adjacency: (n_users + n_items, n_users + n_items), symmetric, as `data.graph.bipartite`
+                makes it.
 
         Raises:
             ValueError: an adjacency of another shape.
         """
         if adjacency.shape != (n_users + n_items,) * 2:
-            raise ValueError(f"adjacency must have a row and a column for each of {n_users} users and {n_items} items, "
-                             f"got shape {adjacency.shape}")
+            raise ValueError(
+                f"adjacency must have a row and a column for each of {n_users} users and {n_items} items, "
+                f"got shape {adjacency.shape}"
+            )
         user_id = keras.Input((), dtype="int32", name="user_id")  # (batch,)
         item_id = keras.Input((None,), dtype="int32", name="item_id")  # (batch, m)
-        convolution = self.encoder(n_users, n_items, adjacency.nnz, self.dim, self.n_layers,
-                                   self._penalty(adjacency[:n_users, n_users:]), self.init_scale, name="convolution")
+        convolution = self.encoder(
+            n_users,
+            n_items,
+            adjacency.nnz,
+            self.dim,
+            self.n_layers,
+            self._penalty(adjacency[:n_users, n_users:]),
+            self.init_scale,
+            name="convolution",
+        )
         convolution.connect(adjacency)
         users, items = convolution(user_id, item_id)  # (batch, dim), (batch, m, dim)
         score = layers.Dot(axes=(1, 2), dtype="float32", name="score")([users, items])  # (batch, m)
@@ -266,7 +355,7 @@ class LightGCN(RankingRecommender):
     def _vectors(self) -> tuple[np.ndarray, np.ndarray]:
         convolution = self.model_.get_layer("convolution")
         nodes = ops.convert_to_numpy(convolution.nodes())
-        return nodes[:convolution.n_users], nodes[convolution.n_users:]
+        return nodes[: convolution.n_users], nodes[convolution.n_users :]
 
 
 class NGCF(LightGCN):
@@ -274,26 +363,54 @@ class NGCF(LightGCN):
 
     Arguments and attributes as for `LightGCN`. It overfits sooner, hence fewer epochs by default.
 
-    On a thin log it may rank below popularity, and `fit` warns of it below 50 events a row. A part of that is that it
-    learns its own edges by heart: each positive is an edge, over which the user's vector already holds the film's.
-    Trained on events that are left out of its graph it ranks better (NDCG@10 0.085 against 0.063 on a planted log of
-    11 events a row), and still below popularity (0.106); LightGCN, without W1 and W2, is ahead of it there.
-    """
+    On a thin log it may rank below popularity, and `fit` warns of it below 50 events a row. A part
+    of that is that it learns its own edges by heart: each positive is an edge, over which the
+    user's vector already holds the film's. Trained on events that are left out of its graph it
+    ranks better (NDCG@10 0.085 against 0.063 on a planted log of 11 events a row), and still below
+    popularity (0.106); LightGCN, without W1 and W2, is ahead of it there."""
 
     encoder = NeuralGraphConvolution
 
-    def __init__(self, n_layers: int = 2, dim: int = 64, loss: str = "softmax", reg: float | None = None,
-                 init_scale: float = 0.1, n_negatives: int = 8, learning_rate: float = 0.03, n_epochs: int = 6,
-                 n_batches: int = 20, seed: int = 0) -> None:
-        super().__init__(n_layers, dim, loss, reg, init_scale, n_negatives, learning_rate, n_epochs, n_batches, seed)
+    def __init__(
+        self,
+        n_layers: int = 2,
+        dim: int = 64,
+        loss: str = "softmax",
+        reg: float | None = None,
+        init_scale: float = 0.1,
+        n_negatives: int = 8,
+        learning_rate: float = 0.03,
+        n_epochs: int = 6,
+        n_batches: int = 20,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(
+            n_layers,
+            dim,
+            loss,
+            reg,
+            init_scale,
+            n_negatives,
+            learning_rate,
+            n_epochs,
+            n_batches,
+            seed,
+        )
 
     def _fit(self, data: Dataset) -> None:
         depth = events_per_row(data.seen)
         if depth < RICH or is_thin(data.seen):
-            found = (f"{depth:.0f} events a row, where {RICH:.0f} are wanted" if depth < RICH else
-                     "its users or its items have few events, however many the others have")
-            warnings.warn(f"{data.name!r} is thin for NGCF: {found}; it may rank below popularity, and LightGCN is the "
-                          "safer choice", UserWarning, stacklevel=3)
+            found = (
+                f"{depth:.0f} events a row, where {RICH:.0f} are wanted"
+                if depth < RICH
+                else "its users or its items have few events, however many the others have"
+            )
+            warnings.warn(
+                f"{data.name!r} is thin for NGCF: {found}; it may rank below popularity, and LightGCN is the "
+                "safer choice",
+                UserWarning,
+                stacklevel=3,
+            )
         super()._fit(data)
 
 

@@ -1,4 +1,5 @@
-"""The command `keras-recs`. Each of its commands is a file, read when it is called: `list` must not wait for others."""
+"""The command `keras-recs`. Each of its commands is a file, read when it is called: `list` must not
+wait for others."""
 
 from __future__ import annotations
 
@@ -13,8 +14,14 @@ from keras_recs.cli import streams
 from keras_recs.names import nearest
 
 #: Our own commands: where each is, in the order in which `--help` has them.
-_OWN = {"list": "listing", "show": "show", "run": "run", "leaderboard": "leaderboard", "assets": "assets",
-        "devices": "devices"}
+_OWN = {
+    "list": "listing",
+    "show": "show",
+    "run": "run",
+    "leaderboard": "leaderboard",
+    "assets": "assets",
+    "devices": "devices",
+}
 #: Modules with more commands, in `COMMANDS`.
 _MORE = ("keras_recs.practice.commands", "keras_recs.interview.commands")
 
@@ -30,12 +37,17 @@ class Commands(click.Group):
             return importlib.import_module(f"keras_recs.cli.{_OWN[cmd_name]}").command
         return _others().get(cmd_name)
 
-    def resolve_command(self, ctx: click.Context,
-                        args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if not name.startswith("-") and self.get_command(ctx, name) is None:
             near = nearest(name, self.list_commands(ctx))
-            advice = f"did you mean {near}?" if near else f"there are: {', '.join(self.list_commands(ctx))}"
+            advice = (
+                f"did you mean {near}?"
+                if near
+                else f"there are: {', '.join(self.list_commands(ctx))}"
+            )
             ctx.fail(f"No such command {name!r}; {advice}")
         return super().resolve_command(ctx, args)
 
@@ -75,9 +87,16 @@ def main() -> NoReturn:
     raise SystemExit(code or 0)
 
 
-def _warned(message: Warning | str, category: type[Warning], filename: str, lineno: int, file: object = None,
-            line: str | None = None) -> None:
-    """What an answer has to say about the data, on one line; who uses a command cares for no line of code."""
+def _warned(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: object = None,
+    line: str | None = None,
+) -> None:
+    """What an answer has to say about the data, on one line; who uses a command cares for no line
+    of code."""
     click.echo(f"keras-recs: {' '.join(str(message).split())}", err=True)
 
 

@@ -20,14 +20,24 @@ def command(context: click.Context, as_json: bool) -> None:
     if context.invoked_subcommand is not None:
         return
     if as_json:
-        print_json([{"name": a.name, "description": a.description, "size": a.size, "licence": a.licence,
-                     "present": is_present(a.name)} for a in ASSETS.values()])
+        print_json(
+            [
+                {
+                    "name": a.name,
+                    "description": a.description,
+                    "size": a.size,
+                    "licence": a.licence,
+                    "present": is_present(a.name),
+                }
+                for a in ASSETS.values()
+            ]
+        )
         return
     from rich.text import Text
 
     out = console()
     beside = out.width >= SIDE_BY_SIDE
-    rows = table(*("name", "MB", "here") if beside else ("name", ), "what it is, and its licence")
+    rows = table(*("name", "MB", "here") if beside else ("name",), "what it is, and its licence")
     for column in rows.columns[:-1]:
         column.no_wrap = True
     for asset in ASSETS.values():

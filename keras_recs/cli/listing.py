@@ -15,8 +15,20 @@ SIDE_BY_SIDE = 110  # columns of screen from which a question and its Chinese st
 def command(as_json: bool) -> None:
     """The 24 questions, and the answers that are there."""
     if as_json:
-        print_json([{"number": q.number, "stem": q.stem, "title": q.title, "title_zh": q.title_zh, "topic": q.topic,
-                     "built": q.built, "answers": [a.name for a in q.answers]} for q in QUESTIONS])
+        print_json(
+            [
+                {
+                    "number": q.number,
+                    "stem": q.stem,
+                    "title": q.title,
+                    "title_zh": q.title_zh,
+                    "topic": q.topic,
+                    "built": q.built,
+                    "answers": [a.name for a in q.answers],
+                }
+                for q in QUESTIONS
+            ]
+        )
         return
     from rich.text import Text
 

@@ -11,7 +11,8 @@ SEVERAL = 3  # reasons that are said
 
 
 def because(recommender: Any, user: Any, item: Any, data: Dataset) -> str | None:
-    """What comes after "because"; None where the answer does not say, or nothing speaks for the item."""
+    """What comes after "because"; None where the answer does not say, or nothing speaks for the
+    item."""
     say = SAYS.get(type(recommender).__name__)
     return say(recommender.explain(user, item), data) if say else None
 
@@ -33,14 +34,20 @@ def _neighbours(parts: list[tuple[Any, float]], data: Dataset) -> str | None:
 
 def _votes(votes: list[Any], data: Dataset) -> str | None:
     """From the votes of the users who are most alike, nearest first."""
-    speaking = sorted((vote for vote in votes if vote.part > 0), key=lambda vote: -vote.part)[:SEVERAL]
+    speaking = sorted((vote for vote in votes if vote.part > 0), key=lambda vote: -vote.part)[
+        :SEVERAL
+    ]
     who = [f"{vote.user} ({vote.rating:g})" for vote in speaking]
     return f"{_users(who)} rated it" if who else None
 
 
 #: The answers that explain themselves: class -> how its explanation is said.
 SAYS: dict[str, Callable[[Any, Dataset], str | None]] = {
-    "ItemCF": _films, "EASE": _films, "UserCF": _neighbours, "UserKNN": _votes}
+    "ItemCF": _films,
+    "EASE": _films,
+    "UserCF": _neighbours,
+    "UserKNN": _votes,
+}
 
 
 def _users(who: list[str]) -> str:

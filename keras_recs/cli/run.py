@@ -1,4 +1,5 @@
-"""`keras-recs run`: fit the answers to one question, show their lists side by side, and measure them."""
+"""`keras-recs run`: fit the answers to one question, show their lists side by side, and measure
+them."""
 
 from __future__ import annotations
 
@@ -39,20 +40,59 @@ class Result:
 @click.command("run")
 @click.argument("number", type=Number(built=True))
 @data_options
-@click.option("--answer", "wanted", multiple=True, metavar="NAME",
-              help="Such as EASE or 'EASE(recency=10)'; may be repeated. All of the question's by default.")
-@click.option("--users", default=2, show_default=True, type=click.IntRange(min=0), help="Users to show lists of.")
-@click.option("--k", default=10, show_default=True, type=click.IntRange(min=1), help="Length of the lists.")
-@click.option("--language", type=click.Choice(["en", "zh", "both"]), default="en", show_default=True,
-              help="Of cinema's titles.")
+@click.option(
+    "--answer",
+    "wanted",
+    multiple=True,
+    metavar="NAME",
+    help="Such as EASE or 'EASE(recency=10)'; may be repeated. All of the question's by default.",
+)
+@click.option(
+    "--users",
+    default=2,
+    show_default=True,
+    type=click.IntRange(min=0),
+    help="Users to show lists of.",
+)
+@click.option(
+    "--k", default=10, show_default=True, type=click.IntRange(min=1), help="Length of the lists."
+)
+@click.option(
+    "--language",
+    type=click.Choice(["en", "zh", "both"]),
+    default="en",
+    show_default=True,
+    help="Of cinema's titles.",
+)
 @AS_JSON
-def command(number: Question, dataset: str | None, file: Path | None, user: str | None, item: str | None,
-            rating: str | None, time: str | None, columns: str | None, delimiter: str | None, encoding: str | None,
-            wanted: tuple[str, ...], users: int, k: int, language: str, as_json: bool) -> None:
+def command(
+    number: Question,
+    dataset: str | None,
+    file: Path | None,
+    user: str | None,
+    item: str | None,
+    rating: str | None,
+    time: str | None,
+    columns: str | None,
+    delimiter: str | None,
+    encoding: str | None,
+    wanted: tuple[str, ...],
+    users: int,
+    k: int,
+    language: str,
+    as_json: bool,
+) -> None:
     """Fit a question's answers, recommend, and measure."""
     q = number
-    source = source_of(dataset, file, {"columns": columns, "delimiter": delimiter, "encoding": encoding},
-                       user=user, item=item, rating=rating, time=time)
+    source = source_of(
+        dataset,
+        file,
+        {"columns": columns, "delimiter": delimiter, "encoding": encoding},
+        user=user,
+        item=item,
+        rating=rating,
+        time=time,
+    )
     chosen = _chosen(q, wanted)
     _refuse(source, q, chosen)
     unfitted = [_made(q, answer) for answer in chosen]
@@ -65,8 +105,12 @@ def command(number: Question, dataset: str | None, file: Path | None, user: str 
         from keras_recs.data.splits import PROTOCOLS
 
         console().print(f"{q.number}. {q.title}", style="bold", highlight=False, markup=False)
-        console().print(f"{source.name}: {data.n_users:,} users, {data.n_items:,} items, {len(data):,} events; "
-                        f"{PROTOCOLS[q.protocol]}", highlight=False, markup=False)
+        console().print(
+            f"{source.name}: {data.n_users:,} users, {data.n_items:,} items, {len(data):,} events; "
+            f"{PROTOCOLS[q.protocol]}",
+            highlight=False,
+            markup=False,
+        )
         if source.file:
             found = getattr(data, "columns", None) or {}
             taken = [f"{role} from {found[role]!r}" for role in COLUMNS.values() if role in found]
@@ -120,7 +164,9 @@ def _made(q: Question, answer: Answer) -> Recommender:
 def _refuse(source: Source, q: Question, chosen: list[Answer], data: Dataset | None = None) -> None:
     for answer in chosen:
         if missing := lacking(source, q, answer, data):
-            raise click.UsageError(f"{answer.name} needs {', '.join(missing)}, which {source.name} does not have")
+            raise click.UsageError(
+                f"{answer.name} needs {', '.join(missing)}, which {source.name} does not have"
+            )
 
 
 def _split(source: Source, q: Question, data: Dataset) -> Split:
@@ -145,22 +191,37 @@ def _shown(parts: Split, n: int) -> np.ndarray:
 
 
 def _baseline(q: Question) -> Result:
-    """The recommender that every answer has to beat, with what it is called; the rest of it is empty."""
+    """The recommender that every answer has to beat, with what it is called; the rest of it is
+    empty."""
     from keras_recs.evaluation.baselines import BiasRecommender, PopularityRecommender
 
-    name, made = ("biases", BiasRecommender()) if q.protocol == "P3" else ("popularity", PopularityRecommender())
+    name, made = (
+        ("biases", BiasRecommender())
+        if q.protocol == "P3"
+        else ("popularity", PopularityRecommender())
+    )
     return Result(name, made, None, None, 0.0)  # type: ignore[arg-type]
 
 
-def _results(q: Question, chosen: list[Answer], unfitted: list[Recommender], parts: Split, shown: np.ndarray,
-             k: int) -> Iterator[Result]:
-    """The baseline and then each answer, as soon as it is measured. One that cannot be fitted is said on stderr."""
+def _results(
+    q: Question,
+    chosen: list[Answer],
+    unfitted: list[Recommender],
+    parts: Split,
+    shown: np.ndarray,
+    k: int,
+) -> Iterator[Result]:
+    """The baseline and then each answer, as soon as it is measured. One that cannot be fitted is
+    said on stderr."""
     from keras_recs.evaluation import evaluate
     from keras_recs.evaluation.baselines import PopularityRecommender
     from keras_recs.text import EncoderError
 
     baseline = _baseline(q)
-    todo = [(baseline.name, baseline.recommender), *zip([a.name for a in chosen], unfitted, strict=True)]
+    todo = [
+        (baseline.name, baseline.recommender),
+        *zip([a.name for a in chosen], unfitted, strict=True),
+    ]
     for number, (name, recommender) in enumerate(todo):
         if sys.stderr.isatty() and number:
             click.echo(f"fitting {name} ({number} of {len(chosen)}) ...", err=True)
@@ -175,7 +236,9 @@ def _results(q: Question, chosen: list[Answer], unfitted: list[Recommender], par
                 raise click.ClickException(str(error)) from error
             click.echo(f"keras-recs: {name}: {' '.join(str(error).split())}", err=True)
             continue
-        if not number and q.protocol == "P3":  # biases measure ratings; a list of them is not what one would show
+        if (
+            not number and q.protocol == "P3"
+        ):  # biases measure ratings; a list of them is not what one would show
             lists = PopularityRecommender().fit(parts.train).recommend(shown, k=k)
         yield Result(name, recommender, evaluation, lists, seconds)
 
@@ -187,7 +250,9 @@ def _say(result: Result, names: list[str]) -> None:
     out = console()
     main = main_metric(result.evaluation)
     low, high = result.evaluation.interval(main)
-    figures = f"{main} {result.evaluation.metrics[main]:.4f} ({low:.4f}–{high:.4f})  {result.fit_s:.2f} s"
+    figures = (
+        f"{main} {result.evaluation.metrics[main]:.4f} ({low:.4f}–{high:.4f})  {result.fit_s:.2f} s"
+    )
     width = max(map(len, names))
     beside = out.width >= width + 2 + len(figures)
     line = f"{result.name:<{width}}  {figures}" if beside else f"{result.name}\n  {figures}"
@@ -196,27 +261,49 @@ def _say(result: Result, names: list[str]) -> None:
 
 def main_metric(evaluation: Evaluation) -> str:
     """What answers are judged by."""
-    return "rmse" if evaluation.protocol == "P3" else next(name for name in evaluation.metrics if name[:4] == "ndcg")
+    return (
+        "rmse"
+        if evaluation.protocol == "P3"
+        else next(name for name in evaluation.metrics if name[:4] == "ndcg")
+    )
 
 
 # --- JSON ---
 
 
-def _values(q: Question, source: Source, results: list[Result], parts: Split,
-            shown: np.ndarray) -> list[dict[str, Any]]:
+def _values(
+    q: Question, source: Source, results: list[Result], parts: Split, shown: np.ndarray
+) -> list[dict[str, Any]]:
     from keras_recs.cli.screens import hits, watched
 
     data = parts.train
     baseline, *answers = results
     out = []
     for result in answers:
-        lists = [{"user": user, "watched": watched(parts, user),
-                  "items": (items := result.lists.items[row][result.lists.valid[row]]).tolist(),
-                  "titles": data.titles(items), "hits": hits(parts, user, items).tolist()}
-                 for row, user in enumerate(shown.tolist())]
-        out.append({"question": q.number, "answer": result.name, "dataset": source.name, "protocol": q.protocol,
-                    "metrics": result.evaluation.metrics,
-                    "intervals": {name: list(result.evaluation.interval(name)) for name in result.evaluation.per_user},
-                    "fit_s": result.fit_s, "recommendations": lists,
-                    "baseline": {"answer": baseline.name, "metrics": baseline.evaluation.metrics}})
+        lists = [
+            {
+                "user": user,
+                "watched": watched(parts, user),
+                "items": (items := result.lists.items[row][result.lists.valid[row]]).tolist(),
+                "titles": data.titles(items),
+                "hits": hits(parts, user, items).tolist(),
+            }
+            for row, user in enumerate(shown.tolist())
+        ]
+        out.append(
+            {
+                "question": q.number,
+                "answer": result.name,
+                "dataset": source.name,
+                "protocol": q.protocol,
+                "metrics": result.evaluation.metrics,
+                "intervals": {
+                    name: list(result.evaluation.interval(name))
+                    for name in result.evaluation.per_user
+                },
+                "fit_s": result.fit_s,
+                "recommendations": lists,
+                "baseline": {"answer": baseline.name, "metrics": baseline.evaluation.metrics},
+            }
+        )
     return out

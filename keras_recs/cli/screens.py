@@ -20,7 +20,19 @@ LAST = 5  # films of the history that are shown
 NARROWEST = 20  # columns of screen for a list, or its titles cannot be told apart
 HIT = "✓"
 #: The metrics, the most telling first: where the screen is narrow, the last ones are left out.
-ORDER = ("ndcg", "rmse", "recall", "hr", "mae", "coverage", "mrr", "map", "precision", "novelty", "gini")
+ORDER = (
+    "ndcg",
+    "rmse",
+    "recall",
+    "hr",
+    "mae",
+    "coverage",
+    "mrr",
+    "map",
+    "precision",
+    "novelty",
+    "gini",
+)
 
 
 def watched(parts: Split, user: Any) -> list[str]:
@@ -39,7 +51,8 @@ def hits(parts: Split, user: Any, items: np.ndarray) -> np.ndarray:
 
 
 def show_lists(results: Sequence[Result], parts: Split, user: Any, row: int) -> None:
-    """What one user watched, and what each recommender says: as many lists side by side as the screen takes."""
+    """What one user watched, and what each recommender says: as many lists side by side as the
+    screen takes."""
     from rich.text import Text
 
     out = console()
@@ -49,16 +62,24 @@ def show_lists(results: Sequence[Result], parts: Split, user: Any, row: int) -> 
     narrowest = max(NARROWEST, widest_word(result.name.replace("(", " (") for result in results))
     side_by_side = max(1, min(len(results), (out.width - 4) // (narrowest + 2)))
     for start in range(0, len(results), side_by_side):
-        _print_band(results[start:start + side_by_side], start == 0, parts, user, row, side_by_side)
+        _print_band(
+            results[start : start + side_by_side], start == 0, parts, user, row, side_by_side
+        )
     out.print(f"{HIT} is in the user's test part", style="dim", highlight=False)
     for result in results[1:]:
         best = result.lists.items[row][result.lists.valid[row]][:1]
         reason = because(result.recommender, user, best[0], parts.train) if len(best) else None
         if reason:
-            out.print(Text.assemble((result.name, "bold"), f": {parts.train.titles(best)[0]}, because {reason}"))
+            out.print(
+                Text.assemble(
+                    (result.name, "bold"), f": {parts.train.titles(best)[0]}, because {reason}"
+                )
+            )
 
 
-def _print_band(results: Sequence[Result], first: bool, parts: Split, user: Any, row: int, room: int) -> None:
+def _print_band(
+    results: Sequence[Result], first: bool, parts: Split, user: Any, row: int, room: int
+) -> None:
     from rich.text import Text
 
     out = console()
@@ -67,7 +88,10 @@ def _print_band(results: Sequence[Result], first: bool, parts: Split, user: Any,
         names[0] = "popularity"
     width = (out.width - 6) // room - 2
     # a name that is too wide for its column is broken before its settings, and between them
-    rows = table("", *(name if widest_word([name]) <= width else name.replace("(", "\n(", 1) for name in names))
+    rows = table(
+        "",
+        *(name if widest_word([name]) <= width else name.replace("(", "\n(", 1) for name in names),
+    )
     rows.columns[0].justify = "right"
     for column in rows.columns[1:]:
         column.width, column.no_wrap, column.overflow = width, False, "fold"
@@ -75,15 +99,25 @@ def _print_band(results: Sequence[Result], first: bool, parts: Split, user: Any,
     for result in results:
         items = result.lists.items[row][result.lists.valid[row]]
         marked = hits(parts, user, items)
-        columns.append([Text(f"{HIT if hit else ' '} {_shortened(title, width - 2)}", "bold green" if hit else "")
-                        for title, hit in zip(parts.train.titles(items), marked, strict=True)])
+        columns.append(
+            [
+                Text(
+                    f"{HIT if hit else ' '} {_shortened(title, width - 2)}",
+                    "bold green" if hit else "",
+                )
+                for title, hit in zip(parts.train.titles(items), marked, strict=True)
+            ]
+        )
     for rank in range(max(map(len, columns))):
-        rows.add_row(str(rank + 1), *(cells[rank] if rank < len(cells) else "" for cells in columns))
+        rows.add_row(
+            str(rank + 1), *(cells[rank] if rank < len(cells) else "" for cells in columns)
+        )
     out.print(rows)
 
 
 def _shortened(title: str, width: int) -> str:
-    """A title on one line: without its year, and at last without its end, where the line is short."""
+    """A title on one line: without its year, and at last without its end, where the line is
+    short."""
     from rich.cells import cell_len, set_cell_size
 
     if cell_len(title) > width:
@@ -94,11 +128,15 @@ def _shortened(title: str, width: int) -> str:
 
 
 def show_metrics(results: Sequence[Result]) -> None:
-    """All answers on one table: each figure with its 95 % interval beneath, and which way is good."""
+    """All answers on one table: each figure with its 95 % interval beneath, and which way is
+    good."""
     out = console()
     metrics = results[0].evaluation.metrics
     depth = next(iter(metrics)).partition("@")[2]
-    ordered = sorted(metrics, key=lambda name: (name.partition("@")[2] != depth, ORDER.index(name.partition("@")[0])))
+    ordered = sorted(
+        metrics,
+        key=lambda name: (name.partition("@")[2] != depth, ORDER.index(name.partition("@")[0])),
+    )
     shown: list[str] = []
 
     def build(columns: list[str]) -> Any:
@@ -109,15 +147,23 @@ def show_metrics(results: Sequence[Result]) -> None:
     out.print(rows)
     left = ", ".join(name for name in ordered if name not in shown)
     also = f"; on a wider screen, or with --json: {left}" if left else ""
-    out.print(f"↑ more is better, ↓ less is better; below, 95 % intervals over users{also}", style="dim",
-              highlight=False)
+    out.print(
+        f"↑ more is better, ↓ less is better; below, 95 % intervals over users{also}",
+        style="dim",
+        highlight=False,
+    )
 
 
 def _metrics_table(results: Sequence[Result], metrics: Sequence[str]) -> Any:
     from rich.text import Text
 
-    best = {name: (min if arrow(name) == "↓" else max)(result.evaluation.metrics[name] for result in results)
-            for name in metrics if arrow(name)}
+    best = {
+        name: (min if arrow(name) == "↓" else max)(
+            result.evaluation.metrics[name] for result in results
+        )
+        for name in metrics
+        if arrow(name)
+    }
     rows = table("", *(f"{name} {arrow(name)}".strip().replace("@", "\n@") for name in metrics))
     rows.columns[0].min_width = widest_word(result.name for result in results)
     for column in rows.columns[1:]:

@@ -14,25 +14,45 @@ from keras_recs.questions import Question
 from keras_recs.terminal import AS_JSON, LANGUAGE, Number, can_show, console, print_json, unbroken
 
 WIDEST = 100  # longer lines are hard to read
-TOPICS_ZH = {"Concepts": "概念", "Neighbourhoods and factors": "近邻与隐因子", "Deep models": "深度模型",
-             "Transfer and graphs": "迁移与图", "Learning signals": "学习信号"}
-FILES = {"en": {"code": "code", "notebook": "notebook", "tests": "tests"},
-         "zh": {"code": "代码", "notebook": "笔记本", "tests": "测试"}}
+TOPICS_ZH = {
+    "Concepts": "概念",
+    "Neighbourhoods and factors": "近邻与隐因子",
+    "Deep models": "深度模型",
+    "Transfer and graphs": "迁移与图",
+    "Learning signals": "学习信号",
+}
+FILES = {
+    "en": {"code": "code", "notebook": "notebook", "tests": "tests"},
+    "zh": {"code": "代码", "notebook": "笔记本", "tests": "测试"},
+}
 WORDS: dict[str, dict[str, str]] = {
-    "en": {"facts": "{topic}; difficulty {difficulty} of 3; {answer} minutes to answer{code}; "
-                    "asked {frequency} (our judgement)",
-           "code": ", {} to code", "sixty": "The 60-second answer", "names": "names",
-           "published": " (in the published answer: {})",
-           "not yet": "This one is not answered yet. What is coming:",
-           "run": "fit, measure and recommend", "practice": "write it yourself, and have it checked",
-           "bughunt": "find the defect in it", "ask": "be asked, as in the interview",
-           "list": "the questions that are answered"},
-    "zh": {"facts": "{topic}；难度 {difficulty}/3；作答 {answer} 分钟{code}；面试中{frequency}问到（我们的判断）",
-           "code": "，写代码 {} 分钟", "sixty": "60 秒回答", "names": "名称",
-           "published": "（流传的答案中叫 {}）",
-           "not yet": "这一题还没有解答。将会有：",
-           "run": "训练、评测并推荐", "practice": "自己写，并接受检查", "bughunt": "找出其中的错误",
-           "ask": "像面试一样被提问", "list": "哪些题已经有解答"},
+    "en": {
+        "facts": "{topic}; difficulty {difficulty} of 3; {answer} minutes to answer{code}; "
+        "asked {frequency} (our judgement)",
+        "code": ", {} to code",
+        "sixty": "The 60-second answer",
+        "names": "names",
+        "published": " (in the published answer: {})",
+        "not yet": "This one is not answered yet. What is coming:",
+        "run": "fit, measure and recommend",
+        "practice": "write it yourself, and have it checked",
+        "bughunt": "find the defect in it",
+        "ask": "be asked, as in the interview",
+        "list": "the questions that are answered",
+    },
+    "zh": {
+        "facts": "{topic}；难度 {difficulty}/3；作答 {answer} 分钟{code}；面试中{frequency}问到（我们的判断）",
+        "code": "，写代码 {} 分钟",
+        "sixty": "60 秒回答",
+        "names": "名称",
+        "published": "（流传的答案中叫 {}）",
+        "not yet": "这一题还没有解答。将会有：",
+        "run": "训练、评测并推荐",
+        "practice": "自己写，并接受检查",
+        "bughunt": "找出其中的错误",
+        "ask": "像面试一样被提问",
+        "list": "哪些题已经有解答",
+    },
 }
 
 
@@ -58,12 +78,15 @@ def command(number: Question, language: str, as_json: bool) -> None:
 
 
 def files_of(q: Question) -> dict[str, Path]:
-    """What there is of a question in this installation: code, notebook and tests. Notebooks are not installed."""
+    """What there is of a question in this installation: code, notebook and tests. Notebooks are not
+    installed."""
     package = Path(keras_recs.__file__).resolve().parent
     tests = f"test_{q.stem}.py"
-    places = {"code": [package / "answers" / f"{q.stem}.py"],
-              "notebook": [package.parent / "notebooks" / f"{q.stem}.ipynb"],
-              "tests": [package.parent / "tests" / tests, package / "tests" / tests]}
+    places = {
+        "code": [package / "answers" / f"{q.stem}.py"],
+        "notebook": [package.parent / "notebooks" / f"{q.stem}.ipynb"],
+        "tests": [package.parent / "tests" / tests, package / "tests" / tests],
+    }
     there = {what: [file for file in files if file.is_file()] for what, files in places.items()}
     return {what: files[0] for what, files in there.items() if files}
 
@@ -74,13 +97,27 @@ def commands_of(q: Question) -> dict[str, str]:
 
 
 def _values(q: Question, texts: Interview) -> dict[str, Any]:
-    return {"number": q.number, "stem": q.stem, "title": q.title, "title_zh": q.title_zh, "topic": q.topic,
-            "built": q.built, "answers": [a.name for a in q.answers], "published": q.published,
-            "protocol": q.protocol, "language": texts.language, "asked": texts.asked, "tested": texts.tested,
-            "sixty_seconds": texts.sixty_seconds, "coming": texts.coming, "difficulty": texts.difficulty,
-            "minutes": texts.minutes._asdict(), "frequency": texts.frequency,
-            "files": {what: str(file) for what, file in files_of(q).items()},
-            "commands": list(commands_of(q)) if q.built else []}
+    return {
+        "number": q.number,
+        "stem": q.stem,
+        "title": q.title,
+        "title_zh": q.title_zh,
+        "topic": q.topic,
+        "built": q.built,
+        "answers": [a.name for a in q.answers],
+        "published": q.published,
+        "protocol": q.protocol,
+        "language": texts.language,
+        "asked": texts.asked,
+        "tested": texts.tested,
+        "sixty_seconds": texts.sixty_seconds,
+        "coming": texts.coming,
+        "difficulty": texts.difficulty,
+        "minutes": texts.minutes._asdict(),
+        "frequency": texts.frequency,
+        "files": {what: str(file) for what, file in files_of(q).items()},
+        "commands": list(commands_of(q)) if q.built else [],
+    }
 
 
 def _head(q: Question, texts: Interview, words: dict[str, str]) -> None:
@@ -91,8 +128,16 @@ def _head(q: Question, texts: Interview, words: dict[str, str]) -> None:
         out.print(titles[1], highlight=False, markup=False)
     code = words["code"].format(texts.minutes.code) if texts.minutes.code else ""
     topic = q.topic if texts.language == "en" else TOPICS_ZH[q.topic]
-    _prose(words["facts"].format(topic=topic, difficulty=texts.difficulty, answer=texts.minutes.answer, code=code,
-                                 frequency=texts.frequency), style="dim")
+    _prose(
+        words["facts"].format(
+            topic=topic,
+            difficulty=texts.difficulty,
+            answer=texts.minutes.answer,
+            code=code,
+            frequency=texts.frequency,
+        ),
+        style="dim",
+    )
     out.print()
     _prose(texts.asked, style="italic")
 
@@ -109,7 +154,9 @@ def _places(q: Question, words: dict[str, str], labels: dict[str, str]) -> None:
     out = console()
     names = ", ".join(a.name for a in q.answers)
     published = words["published"].format(q.published) if q.published else ""
-    lines = textwrap.wrap(names + published, max(out.width - 10, 30), break_long_words=False, break_on_hyphens=False)
+    lines = textwrap.wrap(
+        names + published, max(out.width - 10, 30), break_long_words=False, break_on_hyphens=False
+    )
     for label, line in zip([words["names"], *[""] * len(lines)], lines, strict=False):
         unbroken(out, _padded(label, 10) + line)
     for what, file in files_of(q).items():

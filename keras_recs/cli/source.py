@@ -18,15 +18,22 @@ if TYPE_CHECKING:
     from keras_recs.data import Dataset
 
 _MOVIELENS = frozenset({"ratings", "timestamps", "titles", "genres", "years"})
-#: What each data set holds, by the names that `Dataset.has` knows, so that nothing is loaded in vain.
-HOLDS = {"cinema": _MOVIELENS | {"texts", "images", "user_texts", "knowledge"},
-         "ml-100k": _MOVIELENS | {"knowledge"}, "ml-latest-small": _MOVIELENS, "ml-1m": _MOVIELENS}
+#: What each data set holds, by the names that `Dataset.has` knows, so that nothing is loaded in
+#: vain.
+HOLDS = {
+    "cinema": _MOVIELENS | {"texts", "images", "user_texts", "knowledge"},
+    "ml-100k": _MOVIELENS | {"knowledge"},
+    "ml-latest-small": _MOVIELENS,
+    "ml-1m": _MOVIELENS,
+}
 #: What a split needs.
 NEEDS = {"P1": ("timestamps",), "P2": ("timestamps",), "P3": ("ratings",)}
 #: Option -> argument of the readers.
 COLUMNS = {"user": "user", "item": "item", "rating": "rating", "time": "timestamp"}
-_ARGUMENT = re.compile(r"\b(user|item|rating|timestamp|delimiter|encoding)=(None|…|'[^']*')|"
-                       r"\bcolumns=\[([^]]*)\]")
+_ARGUMENT = re.compile(
+    r"\b(user|item|rating|timestamp|delimiter|encoding)=(None|…|'[^']*')|"
+    r"\bcolumns=\[([^]]*)\]"
+)
 NOTHING = "-"  # instead of a column: go without it
 
 
@@ -37,8 +44,9 @@ class Source:
     Attributes:
         name: of the data set or file, as messages call it.
         file: None for a named data set.
-        columns: user, item, rating, timestamp: what the file calls them, where it was said; None for do without.
-        layout: delimiter, encoding and columns of a text file, where they were said.
+        columns: user, item, rating, timestamp: what the file calls them, where it was said; None
+        for do without. layout: delimiter, encoding and columns of a text file, where they were
+        said.
     """
 
     name: str
@@ -72,35 +80,74 @@ def _as_option(argument: re.Match[str]) -> str:
 
 def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that `source_of` reads."""
-    for option in reversed([
-            click.option("--dataset", type=click.Choice(list(HOLDS)),
-                         help="cinema, which comes with the package, or one that is fetched.  [default: cinema]"),
-            click.option("--data", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-                         help="Instead: a CSV or Parquet file of your own, a row for each event."),
+    for option in reversed(
+        [
+            click.option(
+                "--dataset",
+                type=click.Choice(list(HOLDS)),
+                help="cinema, which comes with the package, or one that is fetched.  [default: cinema]",
+            ),
+            click.option(
+                "--data",
+                "file",
+                type=click.Path(exists=True, dir_okay=False, path_type=Path),
+                help="Instead: a CSV or Parquet file of your own, a row for each event.",
+            ),
             click.option("--user", metavar="COLUMN", help="Its column of users.  [default: user]"),
             click.option("--item", metavar="COLUMN", help="Its column of items.  [default: item]"),
-            click.option("--rating", metavar="COLUMN", help="Its column of ratings; - for none.  [default: rating]"),
-            click.option("--time", metavar="COLUMN", help="Its column of times; - for none.  [default: timestamp]"),
-            click.option("--columns", metavar="NAMES", help="user,item,rating,timestamp or whatever they are, where "
-                         "the file has no header line."),
-            click.option("--delimiter", metavar="SIGN", help="What separates its fields.  [default: ,]"),
-            click.option("--encoding", metavar="NAME", help="Of its text, such as gb18030.  [default: utf-8]")]):
+            click.option(
+                "--rating",
+                metavar="COLUMN",
+                help="Its column of ratings; - for none.  [default: rating]",
+            ),
+            click.option(
+                "--time",
+                metavar="COLUMN",
+                help="Its column of times; - for none.  [default: timestamp]",
+            ),
+            click.option(
+                "--columns",
+                metavar="NAMES",
+                help="user,item,rating,timestamp or whatever they are, where "
+                "the file has no header line.",
+            ),
+            click.option(
+                "--delimiter", metavar="SIGN", help="What separates its fields.  [default: ,]"
+            ),
+            click.option(
+                "--encoding", metavar="NAME", help="Of its text, such as gb18030.  [default: utf-8]"
+            ),
+        ]
+    ):
         command = option(command)
     return command
 
 
-def source_of(dataset: str | None, file: Path | None, layout: dict[str, str | None] | None = None,
-              **columns: str | None) -> Source:
+def source_of(
+    dataset: str | None,
+    file: Path | None,
+    layout: dict[str, str | None] | None = None,
+    **columns: str | None,
+) -> Source:
     """The source that the options name; `layout` has columns, delimiter and encoding."""
-    said: dict[str, Any] = {option: value for option, value in (layout or {}).items() if value is not None}
-    named = {COLUMNS[option]: None if column == NOTHING else column
-             for option, column in columns.items() if column is not None}
+    said: dict[str, Any] = {
+        option: value for option, value in (layout or {}).items() if value is not None
+    }
+    named = {
+        COLUMNS[option]: None if column == NOTHING else column
+        for option, column in columns.items()
+        if column is not None
+    }
     if file is None:
         if named:
             option = next(option for option, column in columns.items() if column is not None)
-            raise click.UsageError(f"--{option} names a column of a file: give the file with --data FILE")
+            raise click.UsageError(
+                f"--{option} names a column of a file: give the file with --data FILE"
+            )
         if said:
-            raise click.UsageError(f"--{next(iter(said))} is of a file: give the file with --data FILE")
+            raise click.UsageError(
+                f"--{next(iter(said))} is of a file: give the file with --data FILE"
+            )
         return Source(dataset or "cinema", None, {})
     if dataset is not None:
         raise click.UsageError(f"--dataset {dataset} and --data {file.name}: choose one of them")
@@ -119,7 +166,8 @@ def lacking(source: Source, q: Question, answer: Answer, data: Dataset | None = 
 
 
 def _declared(q: Question, answer: Answer) -> tuple[str, ...]:
-    """What the answer's class says that it requires, read without importing it: TensorFlow takes seconds."""
+    """What the answer's class says that it requires, read without importing it: TensorFlow takes
+    seconds."""
     spec = util.find_spec(q.module)
     assert spec is not None and spec.origin is not None, f"{q.module} is missing"
     for node in ast.parse(Path(spec.origin).read_text(encoding="utf8")).body:
@@ -135,8 +183,10 @@ def check_split(source: Source, protocol: str, data: Dataset) -> None:
     for what in NEEDS[protocol]:
         if not data.has(what):
             option = "--time" if what == "timestamps" else "--rating"
-            raise click.UsageError(f"protocol {protocol} needs {what}, which {source.name} does not have; "
-                                   f"{option} COLUMN says which column has them")
+            raise click.UsageError(
+                f"protocol {protocol} needs {what}, which {source.name} does not have; "
+                f"{option} COLUMN says which column has them"
+            )
 
 
 def _read(source: Source, language: str) -> Dataset:
@@ -147,7 +197,9 @@ def _read(source: Source, language: str) -> Dataset:
         columns: dict[str, Any] = dict(source.columns)
         if source.file.suffix.lower() in (".parquet", ".pq"):
             if source.layout:
-                raise ValueError(f"--{next(iter(source.layout))} is for text files, not for Parquet")
+                raise ValueError(
+                    f"--{next(iter(source.layout))} is for text files, not for Parquet"
+                )
             return read_parquet(source.file, **columns)
         if ".tsv" in source.file.name.lower():
             columns["delimiter"] = "\t"

@@ -1,4 +1,5 @@
-"""Standard output and error that take every sign, on any console, and end quietly when nobody reads on."""
+"""Standard output and error that take every sign, on any console, and end quietly when nobody reads
+on."""
 
 from __future__ import annotations
 
@@ -8,19 +9,64 @@ import os
 import sys
 import unicodedata
 
-#: What stands for a sign that the console cannot show. Other letters lose their accents, and the rest is a "?".
-_INSTEAD = {"★": "*", "✓": "*", "✗": "x", "●": "*", "○": "o", "–": "-", "—": "-", "…": "...", "·": "*", "×": "x",
-            "→": "->", "←": "<-", "↑": "^", "↓": "v", "≤": "<=", "≥": ">=", "≠": "!=", "≈": "~", "∈": " in ", "∝": "~",
-            "Σ": "sum", "Π": "prod", "√": "sqrt", "∞": "inf", "‖": "||", "−": "-", "⟨": "<", "⟩": ">", "∂": "d",
-            "⊙": "*", "“": '"', "”": '"', "‘": "'", "’": "'", "′": "'", "ᵀ": "^T", "⁻": "^-", "⁺": "^+",
-            "\u00a0": " ", "，": ", ", "。": ". ", "：": ": ", "；": "; ", "？": "? ", "！": "! ",
-            "（": " (", "）": ") "}
+#: What stands for a sign that the console cannot show. Other letters lose their accents, and the
+#: rest is a "?".
+_INSTEAD = {
+    "★": "*",
+    "✓": "*",
+    "✗": "x",
+    "●": "*",
+    "○": "o",
+    "–": "-",
+    "—": "-",
+    "…": "...",
+    "·": "*",
+    "×": "x",
+    "→": "->",
+    "←": "<-",
+    "↑": "^",
+    "↓": "v",
+    "≤": "<=",
+    "≥": ">=",
+    "≠": "!=",
+    "≈": "~",
+    "∈": " in ",
+    "∝": "~",
+    "Σ": "sum",
+    "Π": "prod",
+    "√": "sqrt",
+    "∞": "inf",
+    "‖": "||",
+    "−": "-",
+    "⟨": "<",
+    "⟩": ">",
+    "∂": "d",
+    "⊙": "*",
+    "“": '"',
+    "”": '"',
+    "‘": "'",
+    "’": "'",
+    "′": "'",
+    "ᵀ": "^T",
+    "⁻": "^-",
+    "⁺": "^+",
+    "\u00a0": " ",
+    "，": ", ",
+    "。": ". ",
+    "：": ": ",
+    "；": "; ",
+    "？": "? ",
+    "！": "! ",
+    "（": " (",
+    "）": ") ",
+}
 ASCII = "ascii_console"
 _RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻"
 
 
 def prepare() -> None:
-    """Make the standard streams ready: what a console cannot show is replaced, and a missing stream swallows all."""
+    """Make the standard streams ready: what a console cannot show is replaced, and a missing stream
+    swallows all."""
     codecs.register_error("keras_recs", replaced)
     codecs.register(_ascii_console)
     for name in ("stdout", "stderr"):
@@ -33,19 +79,29 @@ def prepare() -> None:
 
 
 def _ascii_console(name: str) -> codecs.CodecInfo | None:
-    """ASCII by another name: click takes a stream of that name for a mistake, and writes UTF-8 into it."""
+    """ASCII by another name: click takes a stream of that name for a mistake, and writes UTF-8 into
+    it."""
     if name.replace("-", "_") != ASCII:
         return None
     plain = codecs.lookup("ascii")
-    return codecs.CodecInfo(plain.encode, plain.decode, plain.streamreader, plain.streamwriter,
-                            plain.incrementalencoder, plain.incrementaldecoder, name=ASCII)
+    return codecs.CodecInfo(
+        plain.encode,
+        plain.decode,
+        plain.streamreader,
+        plain.streamwriter,
+        plain.incrementalencoder,
+        plain.incrementaldecoder,
+        name=ASCII,
+    )
 
 
 def replaced(error: UnicodeError) -> tuple[str, int]:
     """The error handler: signs that the console's encoding has stand for those that it has not."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    return "".join(_sign(error.object, at, error.encoding) for at in range(error.start, error.end)), error.end
+    return "".join(
+        _sign(error.object, at, error.encoding) for at in range(error.start, error.end)
+    ), error.end
 
 
 def _sign(text: str, at: int, encoding: str) -> str:
@@ -65,7 +121,9 @@ def _sign(text: str, at: int, encoding: str) -> str:
         with contextlib.suppress(UnicodeEncodeError):
             kept.encode(encoding)
             return kept
-    return "??" if unicodedata.east_asian_width(sign) in "WF" else "?"  # as wide as what it stands for
+    return (
+        "??" if unicodedata.east_asian_width(sign) in "WF" else "?"
+    )  # as wide as what it stands for
 
 
 def flush() -> None:
@@ -75,7 +133,8 @@ def flush() -> None:
 
 
 def abandon() -> None:
-    """Write out what can be written. Where nobody reads any more, or the disk is full, the rest goes nowhere."""
+    """Write out what can be written. Where nobody reads any more, or the disk is full, the rest
+    goes nowhere."""
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()
         return

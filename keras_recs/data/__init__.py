@@ -1,4 +1,5 @@
-"""What a recommender learns from: interactions, side data, splits, samplers, and where they come from."""
+"""What a recommender learns from: interactions, side data, splits, samplers, and where they come
+from."""
 
 from keras_recs.data.cinema import cinema_cold_split, load_cinema, load_cinema_truth
 from keras_recs.data.dataset import Dataset
@@ -13,8 +14,30 @@ from keras_recs.data.sequences import Sequences, recency_weighted
 from keras_recs.data.splits import PROTOCOLS, Split, split, split_last, split_random, split_temporal
 
 __all__ = [
-    "INT_FILLER", "PROTOCOLS", "STR_FILLER", "ColumnError", "Dataset", "IdMap", "Interactions", "ItemFeatures",
-    "KnowledgeGraph", "NegativeSampler", "Sequences", "Split", "UserFeatures", "cinema_cold_split", "from_frame",
-    "from_matrix", "load_cinema", "load_cinema_truth", "load_movielens", "read_csv", "read_parquet", "recency_weighted",
-    "split", "split_last", "split_random", "split_temporal",
+    "INT_FILLER",
+    "PROTOCOLS",
+    "STR_FILLER",
+    "ColumnError",
+    "Dataset",
+    "IdMap",
+    "Interactions",
+    "ItemFeatures",
+    "KnowledgeGraph",
+    "NegativeSampler",
+    "Sequences",
+    "Split",
+    "UserFeatures",
+    "cinema_cold_split",
+    "from_frame",
+    "from_matrix",
+    "load_cinema",
+    "load_cinema_truth",
+    "load_movielens",
+    "read_csv",
+    "read_parquet",
+    "recency_weighted",
+    "split",
+    "split_last",
+    "split_random",
+    "split_temporal",
 ]

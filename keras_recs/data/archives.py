@@ -22,7 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-#: A server that has not answered after this long is taken to be out of reach: the next source may be quicker.
+#: A server that has not answered after this long is taken to be out of reach: the next source may
+#: be quicker.
 ANSWER_SECONDS = 3.0
 #: A download that stands still for this long has failed.
 STALL_SECONDS = 30.0
@@ -67,8 +68,8 @@ class UrlSource:
 
     Args:
         url: its address.
-        hash: its digest, `sha256:…` or `md5:…` as its publisher gives it; None where the publisher changes the
-            file in place, so that whoever reads it has to judge what it holds.
+        hash: its digest, `sha256:…` or `md5:…` as its publisher gives it; None where the publisher
+            changes the file in place, so that whoever reads it has to judge what it holds.
         members: path in the archive -> name in the asset's folder.
     """
 
@@ -88,10 +89,11 @@ class UrlSource:
         return _url_download(self, folder, visible)
 
 
-# --- getting -------------------------------------------------------------------------------------------------
+# --- getting --------------------------------------------------------------------------------------
 
-# pip asks a source archive for its metadata even when it is only to be downloaded, which would run the archive's
-# setup.py. These lines take the place of setuptools for that one question and answer it from the requirement.
+# pip asks a source archive for its metadata even when it is only to be downloaded, which would run
+# the archive's setup.py. These lines take the place of setuptools for that one question and answer
+# it from the requirement.
 _BACKEND = """
 import os, sys
 __legacy__ = sys.modules[__name__]  # what pip asks for where the archive has no pyproject.toml
@@ -108,14 +110,27 @@ def prepare_metadata_for_build_wheel(metadata_directory, config_settings=None):
 
 def _pip_download(source: PackageSource, folder: Path, visible: bool) -> Path:
     if importlib.util.find_spec("pip") is None:
-        raise SourceError(f"this Python ({sys.executable}) has no pip; add it with `python -m ensurepip` "
-                          "or `uv pip install pip`, and try again")
+        raise SourceError(
+            f"this Python ({sys.executable}) has no pip; add it with `python -m ensurepip` "
+            "or `uv pip install pip`, and try again"
+        )
     # With the digest in the requirement pip refuses any other file before it looks into it.
     wanted = folder / "requirement.txt"
     wanted.write_text(f"{source.requirement} --hash={source.hash}\n", encoding="utf-8")
     # --ignore-requires-python: the files are only read, so the code's own limits do not matter.
-    command = [sys.executable, "-m", "pip", "download", "--no-input", "--no-deps", "--ignore-requires-python",
-               "--requirement", str(wanted), "--dest", str(folder)]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--no-input",
+        "--no-deps",
+        "--ignore-requires-python",
+        "--requirement",
+        str(wanted),
+        "--dest",
+        str(folder),
+    ]
     environment = dict(os.environ)
     if source.no_binary:
         command += ["--no-binary=:all:", "--use-pep517", "--no-build-isolation"]
@@ -123,15 +138,25 @@ def _pip_download(source: PackageSource, folder: Path, visible: bool) -> Path:
         backend = folder / "backend" / "setuptools"
         backend.mkdir(parents=True)
         (backend / "__init__.py").touch()
-        (backend / "build_meta.py").write_text(_BACKEND.format(name=name, version=version), encoding="utf-8")
+        (backend / "build_meta.py").write_text(
+            _BACKEND.format(name=name, version=version), encoding="utf-8"
+        )
         inherited = os.environ.get("PYTHONPATH")
-        environment["PYTHONPATH"] = os.pathsep.join([str(backend.parent), *([inherited] if inherited else [])])
+        environment["PYTHONPATH"] = os.pathsep.join(
+            [str(backend.parent), *([inherited] if inherited else [])]
+        )
     else:
         command += ["--only-binary=:all:"]
-    # pip reports on its standard output, bar included. On a terminal that goes to ours for errors; else nowhere.
+    # pip reports on its standard output, bar included. On a terminal that goes to ours for errors;
+    # else nowhere.
     try:
-        done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                              stdout=sys.stderr.fileno() if visible else subprocess.DEVNULL)
+        done = subprocess.run(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            stdout=sys.stderr.fileno() if visible else subprocess.DEVNULL,
+        )
     except OSError as error:
         raise SourceError(f"pip cannot be started: {error}") from error
     archive = folder / source.filename
@@ -139,10 +164,13 @@ def _pip_download(source: PackageSource, folder: Path, visible: bool) -> Path:
         return archive
     lines = done.stderr.decode("utf-8", "replace").splitlines()
     reasons = [line.removeprefix("ERROR:").strip() for line in lines if line.startswith("ERROR:")]
-    # A name that cannot be resolved is a warning to pip, followed by the error that no version was found.
+    # A name that cannot be resolved is a warning to pip, followed by the error that no version was
+    # found.
     network = [line.split(":", 1)[-1].strip() for line in lines if "connection broken" in line]
-    raise SourceError("; ".join(list(dict.fromkeys(network[-1:] + reasons))[:3])
-                      or f"pip gave exit status {done.returncode} and no {source.filename}")
+    raise SourceError(
+        "; ".join(list(dict.fromkeys(network[-1:] + reasons))[:3])
+        or f"pip gave exit status {done.returncode} and no {source.filename}"
+    )
 
 
 def _url_download(source: UrlSource, folder: Path, visible: bool) -> Path:
@@ -156,7 +184,9 @@ def _url_download(source: UrlSource, folder: Path, visible: bool) -> Path:
     try:
         (enable_interactive_logging if visible else disable_interactive_logging)()
         with contextlib.redirect_stdout(sys.stderr) if visible else contextlib.nullcontext():
-            return Path(get_file(source.filename, source.url, cache_dir=str(folder), cache_subdir="."))
+            return Path(
+                get_file(source.filename, source.url, cache_dir=str(folder), cache_subdir=".")
+            )
     except Exception as error:  # get_file raises plain Exception
         raise SourceError(_reason(error)) from error
     finally:
@@ -165,8 +195,8 @@ def _url_download(source: UrlSource, folder: Path, visible: bool) -> Path:
 
 
 def _await_answer(url: str) -> None:
-    """Raise a SourceError unless the server answers for `url` soon: it may be down, or a firewall may swallow
-    the question, and TensorFlow need not be imported to learn that."""
+    """Raise a SourceError unless the server answers for `url` soon: it may be down, or a firewall
+    may swallow the question, and TensorFlow need not be imported to learn that."""
     outcome: list[str] = []
 
     def ask() -> None:
@@ -176,7 +206,8 @@ def _await_answer(url: str) -> None:
         except Exception as error:
             outcome.append(_reason(error))
 
-    # In a thread of its own, because the time limit of a socket does not cover the look-up of the name.
+    # In a thread of its own, because the time limit of a socket does not cover the look-up of the
+    # name.
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
     thread.join(ANSWER_SECONDS + 0.5)
@@ -190,10 +221,12 @@ def _reason(error: Exception) -> str:
     return str(getattr(error, "reason", None) or error) or type(error).__name__
 
 
-# --- checking ------------------------------------------------------------------------------------------------
+# --- checking -------------------------------------------------------------------------------------
+
 
 def verify(archive: Path, digest: str | None) -> None:
-    """Raise a SourceError unless the file's digest is `digest`, written `sha256:…` or `md5:…`; None: not pinned."""
+    """Raise a SourceError unless the file's digest is `digest`, written `sha256:…` or `md5:…`;
+    None: not pinned."""
     if digest is None:
         return
     algorithm, _, expected = digest.partition(":")
@@ -203,18 +236,23 @@ def verify(archive: Path, digest: str | None) -> None:
         while block := file.read(1 << 20):
             state.update(block)
     if state.hexdigest() != expected:
-        raise SourceError(f"{archive.name} ({archive.stat().st_size:,} bytes) has {algorithm} {state.hexdigest()} "
-                          f"where {expected} was expected: it is damaged, or not the file it says it is")
+        raise SourceError(
+            f"{archive.name} ({archive.stat().st_size:,} bytes) has {algorithm} {state.hexdigest()} "
+            f"where {expected} was expected: it is damaged, or not the file it says it is"
+        )
 
 
-# --- unpacking -----------------------------------------------------------------------------------------------
+# --- unpacking ------------------------------------------------------------------------------------
+
 
 def unpack(archive: Path, members: Mapping[str, str], folder: Path) -> None:
-    """Write `members` (path in the archive -> file name) of a zip, wheel or tar into `folder`; nothing else.
+    """Write `members` (path in the archive -> file name) of a zip, wheel or tar into `folder`;
+    nothing else.
 
     Raises:
         SourceError: the archive is damaged, lacks a member, or has a link or a folder in its place.
-        ValueError: a member's path is absolute or leads upwards, or its file name has a folder in it.
+        ValueError: a member's path is absolute or leads upwards, or its file name has a folder in
+        it.
     """
     for path, name in members.items():
         parts = PurePosixPath(path)
@@ -232,7 +270,14 @@ def unpack(archive: Path, members: Mapping[str, str], folder: Path) -> None:
                 missing.discard(path)
                 if not missing:
                     break  # the rest of a tar need not be read
-    except (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, RuntimeError) as error:
+    except (
+        zipfile.BadZipFile,
+        tarfile.TarError,
+        gzip.BadGzipFile,
+        zlib.error,
+        EOFError,
+        RuntimeError,
+    ) as error:
         raise SourceError(f"{archive.name} cannot be unpacked: {_reason(error)}") from error
     if missing:
         raise SourceError(f"{archive.name} does not hold {', '.join(sorted(missing))}")
@@ -244,7 +289,8 @@ def _files(archive: Path, wanted: Mapping[str, str]) -> Generator[tuple[str, IO[
         with zipfile.ZipFile(archive) as bundle:
             for info in bundle.infolist():
                 if info.filename in wanted:
-                    # The upper half of external_attr is the Unix mode: 0o120000 marks a symbolic link.
+                    # The upper half of external_attr is the Unix mode: 0o120000 marks a symbolic
+                    # link.
                     if info.is_dir() or (info.external_attr >> 16) & 0o170000 == 0o120000:
                         raise SourceError(f"{info.filename} in {archive.name} is not a plain file")
                     yield info.filename, bundle.open(info)

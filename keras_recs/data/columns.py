@@ -1,7 +1,9 @@
-"""The one strict conversion of what people bring: ids, numbers and times, from lists, NumPy, pandas, polars, Arrow.
+"""The one strict conversion of what people bring: ids, numbers and times, from lists, NumPy,
+pandas, polars, Arrow.
 
-Nothing is guessed and nothing is lost in silence. What is missing is counted before anything is converted, ranges are
-checked before a cast, kinds are not mixed; an error names the column and the first row.
+Nothing is guessed and nothing is lost in silence. What is missing is counted before anything is
+converted, ranges are checked before a cast, kinds are not mixed; an error names the column and the
+first row.
 """
 
 from __future__ import annotations
@@ -16,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-#: Characters of the longest id. NumPy gives every id the room of the longest, so one long one would take gigabytes.
+#: Characters of the longest id. NumPy gives every id the room of the longest, so one long one would
+#: take gigabytes.
 MAX_ID_LENGTH = 256
 #: How many of a unit of time make a second.
 TIME_UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
@@ -76,12 +79,16 @@ def raw(where: Where, values: Any) -> Raw:
         values, module = values.to_arrow(), "pyarrow"
     if module == "pyarrow" and hasattr(values, "type"):
         found = _arrow(values)
-    elif hasattr(values, "isna") and hasattr(values, "dtype"):  # of pandas, which need not be installed
+    elif hasattr(values, "isna") and hasattr(
+        values, "dtype"
+    ):  # of pandas, which need not be installed
         found = _pandas(values)
     else:
         found = _numpy(where, values)
     if found.values.ndim != 1:
-        raise ValueError(f"{where} must be one-dimensional, got an array of shape {found.values.shape}")
+        raise ValueError(
+            f"{where} must be one-dimensional, got an array of shape {found.values.shape}"
+        )
     return found
 
 
@@ -103,12 +110,17 @@ def _numpy(where: Where, values: Any) -> Raw:
 
 
 def _array_like(values: Any) -> bool:
-    return (isinstance(values, (list, tuple, str, bytes, range)) or not isinstance(values, Iterable)
-            or hasattr(values, "__array__") or hasattr(values, "__array_interface__"))
+    return (
+        isinstance(values, (list, tuple, str, bytes, range))
+        or not isinstance(values, Iterable)
+        or hasattr(values, "__array__")
+        or hasattr(values, "__array_interface__")
+    )
 
 
 def _of_objects(where: Where, values: list | tuple) -> np.ndarray:
-    """An array that keeps the kind of each entry; NumPy alone would make ['1', 'True'] of [1, True, '1']."""
+    """An array that keeps the kind of each entry; NumPy alone would make ['1', 'True'] of [1, True,
+    '1']."""
     kinds = set(map(type, values))
     if kinds <= {int}:
         try:
@@ -121,7 +133,9 @@ def _of_objects(where: Where, values: list | tuple) -> np.ndarray:
         try:
             return np.asarray(values)
         except ValueError:
-            raise ValueError(f"{where} must be one-dimensional, got rows of different lengths") from None
+            raise ValueError(
+                f"{where} must be one-dimensional, got rows of different lengths"
+            ) from None
     return np.fromiter(values, object, len(values))
 
 
@@ -148,7 +162,9 @@ def _pandas(values: Any) -> Raw:
     values = getattr(values, "array", values)  # of a Series or an Index
     if isinstance(kind, np.dtype):
         array = np.asarray(values)
-        return Raw(array, _missing_objects(array) if kind.kind == "O" else None)  # NaN and NaT are seen later
+        return Raw(
+            array, _missing_objects(array) if kind.kind == "O" else None
+        )  # NaN and NaT are seen later
     missing = np.asarray(values.isna(), bool)
     if hasattr(kind, "categories") and hasattr(values, "codes"):
         return Raw(_pandas(values.categories).values, missing, np.asarray(values.codes, np.int64))
@@ -183,26 +199,31 @@ def _arrow(values: Any) -> Raw:
         return Raw(values.fill_null(False).to_numpy(zero_copy_only=False), missing)
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind) or pa.types.is_integer(kind):
         zero = pa.scalar(0, pa.int32() if pa.types.is_date32(kind) else pa.int64()).cast(kind)
-        return Raw(values.fill_null(zero).to_numpy(zero_copy_only=False), missing)  # else whole numbers become floats
+        return Raw(
+            values.fill_null(zero).to_numpy(zero_copy_only=False), missing
+        )  # else whole numbers become floats
     if pa.types.is_floating(kind):
         return Raw(values.to_numpy(zero_copy_only=False), missing)
     return Raw(np.fromiter(values.to_pylist(), object, len(values)), missing)
 
 
-# --- ids ----------------------------------------------------------------------------------------------------
+# --- ids ------------------------------------------------------------------------------------------
 
 
 def distinct_ids(where: Where, values: Any, ids: str = "auto") -> tuple[np.ndarray, np.ndarray]:
-    """(the different ids in sorted order, int64 or strings; the (n,) place of each entry's id among them).
+    """(the different ids in sorted order, int64 or strings; the (n,) place of each entry's id among
+    them).
 
     Args:
         values: n integers or n strings, not mixed.
-        ids: "auto" keeps integers and strings as they are, "string" writes integers as decimal text.
+        ids: "auto" keeps integers and strings as they are, "string" writes integers as decimal
+            text.
 
     Raises:
         TypeError: ids of another kind, or of several.
-        ValueError: missing ids, or ids that cannot be kept as they are: integers beyond 64 bits, text with a null
-            character, text of more than MAX_ID_LENGTH characters. The first row is named.
+        ValueError: missing ids, or ids that cannot be kept as they are: integers beyond 64 bits,
+            text with a null character, text of more than MAX_ID_LENGTH characters. The first row is
+            named.
     """
     column = values if isinstance(values, Raw) else raw(where, values)
     if column.codes is None:
@@ -231,9 +252,13 @@ def _distinct_plain(where: Where, column: Raw, ids: str) -> tuple[np.ndarray, np
     if kind == "U":
         return _distinct_text(where, array)
     if kind not in "iu":
-        hint = {"f": "; convert whole numbers with astype(int)", "S": "; decode the bytes"}.get(kind, "")
-        raise TypeError(f"{where} must hold integers or strings, got {array.dtype}, such as {_short(array[0])} in "
-                        f"{where.row(0)}{hint}")
+        hint = {"f": "; convert whole numbers with astype(int)", "S": "; decode the bytes"}.get(
+            kind, ""
+        )
+        raise TypeError(
+            f"{where} must hold integers or strings, got {array.dtype}, such as {_short(array[0])} in "
+            f"{where.row(0)}{hint}"
+        )
     if ids == "string" and array.dtype.kind in "Ou":  # those that may be too large
         return _distinct_text(where, np.array([str(int(value)) for value in array], object))
     found, places = _distinct_integers(_int64(where, array, "pass ids='string'"))
@@ -243,7 +268,7 @@ def _distinct_plain(where: Where, column: Raw, ids: str) -> tuple[np.ndarray, np
 
 
 def _kind_of_objects(where: Where, column: Raw) -> str:
-    """"U" or "i", when all objects are strings or all are integers."""
+    """ "U" or "i", when all objects are strings or all are integers."""
     objects = column.values if column.missing is None else column.values[~column.missing]
     kinds = set(map(type, objects.tolist()))
     if not kinds:  # all are missing, which is said by the caller
@@ -253,8 +278,10 @@ def _kind_of_objects(where: Where, column: Raw) -> str:
     if all(issubclass(kind, (int, np.integer)) and kind is not bool for kind in kinds):
         return "i"
     row, odd = _first_other(column)
-    raise TypeError(f"{where} must be all integers or all strings, got {_named(kinds)}: "
-                    f"{where.row(row)} is {_short(odd)}")
+    raise TypeError(
+        f"{where} must be all integers or all strings, got {_named(kinds)}: "
+        f"{where.row(row)} is {_short(odd)}"
+    )
 
 
 def _named(kinds: set[type]) -> str:
@@ -263,7 +290,11 @@ def _named(kinds: set[type]) -> str:
 
 def _first_other(column: Raw) -> tuple[int, Any]:
     """Row and value of the first entry of another kind than the first, or of the first."""
-    rows = range(len(column.values)) if column.missing is None else np.flatnonzero(~column.missing).tolist()
+    rows = (
+        range(len(column.values))
+        if column.missing is None
+        else np.flatnonzero(~column.missing).tolist()
+    )
     of = lambda value: "text" if isinstance(value, str) else type(value)  # noqa: E731
     start = of(column.values[rows[0]])
     row = next((row for row in rows if of(column.values[row]) != start), rows[0])
@@ -278,7 +309,9 @@ def _int64(where: Where, array: np.ndarray, hint: str) -> np.ndarray:
         bad = array > INT64.max if array.dtype.kind == "u" else np.zeros(1, bool)
     if bad.any():
         row = int(bad.argmax())
-        raise ValueError(f"{where} must hold integers of 64 bits, but {where.row(row)} is {array[row]}: {hint}")
+        raise ValueError(
+            f"{where} must hold integers of 64 bits, but {where.row(row)} is {array[row]}: {hint}"
+        )
     return array.astype(np.int64, copy=False)
 
 
@@ -300,7 +333,9 @@ def _distinct_text(where: Where, array: np.ndarray) -> tuple[np.ndarray, np.ndar
     found = sorted(set(texts))
     for text in found:
         if fault := _fault_of_text(text):
-            raise ValueError(f"{where} has {fault}: {where.row(texts.index(text))} is {_short(text)}")
+            raise ValueError(
+                f"{where} has {fault}: {where.row(texts.index(text))} is {_short(text)}"
+            )
     place = {text: n for n, text in enumerate(found)}
     return np.array(found), np.fromiter(map(place.__getitem__, texts), np.int64, len(texts))
 
@@ -325,7 +360,7 @@ def _short(value: Any) -> str:
     return shown if len(shown) <= 60 else f"{shown[:40]} … {shown[-15:]}"
 
 
-# --- numbers ------------------------------------------------------------------------------------------------
+# --- numbers --------------------------------------------------------------------------------------
 
 
 def numbers(where: Where, values: Any, dtype: Any = np.float64) -> np.ndarray:
@@ -340,7 +375,9 @@ def numbers(where: Where, values: Any, dtype: Any = np.float64) -> np.ndarray:
     if column.missing is not None and column.missing.any():
         row = int(column.missing.argmax())
         value = array[row] if array.dtype == object else "missing"
-        raise ValueError(f"{where} must be finite, but {where.row(row)} is {value}{_how_many(column.missing)}")
+        raise ValueError(
+            f"{where} must be finite, but {where.row(row)} is {value}{_how_many(column.missing)}"
+        )
     if array.dtype == object:
         array = _float_objects(where, array)
     if array.dtype.kind not in "iufb":
@@ -349,14 +386,18 @@ def numbers(where: Where, values: Any, dtype: Any = np.float64) -> np.ndarray:
     if array.dtype.kind == "f":
         bad = ~np.isfinite(array)
         if bad.any():
-            raise ValueError(f"{where} must be finite, but {where.row(int(bad.argmax()))} is {array[bad.argmax()]}"
-                             + _how_many(bad))
+            raise ValueError(
+                f"{where} must be finite, but {where.row(int(bad.argmax()))} is {array[bad.argmax()]}"
+                + _how_many(bad)
+            )
     with np.errstate(over="ignore", under="ignore"):
         out = array.astype(dtype)
     lost = ~np.isfinite(out) | ((out == 0) & (array != 0))
     if lost.any():
         row = int(lost.argmax())
-        raise ValueError(f"{where} must fit into {np.dtype(dtype)}, but {where.row(row)} is {array[row]}")
+        raise ValueError(
+            f"{where} must fit into {np.dtype(dtype)}, but {where.row(row)} is {array[row]}"
+        )
     return out
 
 
@@ -372,11 +413,15 @@ def _float_objects(where: Where, array: np.ndarray) -> np.ndarray:
         return array.astype(bool)
     for row, value in enumerate(array):
         if isinstance(value, (bool, np.bool_)) or not isinstance(value, (Real, Decimal)):
-            raise TypeError(f"{where} must be numbers, got {type(value).__name__}: {where.row(row)} is {_short(value)}")
+            raise TypeError(
+                f"{where} must be numbers, got {type(value).__name__}: {where.row(row)} is {_short(value)}"
+            )
         try:
             float(value)
         except OverflowError:
-            raise ValueError(f"{where} must fit into float64, but {where.row(row)} is {_short(value)}") from None
+            raise ValueError(
+                f"{where} must fit into float64, but {where.row(row)} is {_short(value)}"
+            ) from None
     return array.astype(np.float64)
 
 
@@ -389,28 +434,34 @@ def whole_numbers(where: Where, values: Any) -> np.ndarray:
     if array.size == 0:
         return array.astype(np.int64)
     if array.dtype.kind not in "iu":
-        raise TypeError(f"{where} must hold integers, got {array.dtype}, such as {_short(array[0])} in {where.row(0)}")
+        raise TypeError(
+            f"{where} must hold integers, got {array.dtype}, such as {_short(array[0])} in {where.row(0)}"
+        )
     return _int64(where, array, "that is too large")
 
 
-# --- times --------------------------------------------------------------------------------------------------
+# --- times ----------------------------------------------------------------------------------------
 
 
-def times(where: Where, values: Any, unit: str = "s", *,
-          refuse_dates: bool = False) -> tuple[np.ndarray, np.ndarray | None]:
+def times(
+    where: Where, values: Any, unit: str = "s", *, refuse_dates: bool = False
+) -> tuple[np.ndarray, np.ndarray | None]:
     """(int64 seconds since 1970 UTC; int32 nanoseconds beyond the second, None where all are 0).
 
-    Numbers are read in `unit` ("s", "ms", "us", "ns"). Dates and times of day of every kind carry their own unit:
-    `datetime64`, pandas and Arrow timestamps, Python dates and datetimes, text in ISO form ("2020-01-31",
-    "2020-01-31 18:30:00.25", "2020-01-31T18:30:00+01:00", "…Z"). Without a zone, they are read as UTC.
+    Numbers are read in `unit` ("s", "ms", "us", "ns"). Dates and times of day of every kind carry
+    their own unit: `datetime64`, pandas and Arrow timestamps, Python dates and datetimes, text in
+    ISO form ("2020-01-31", "2020-01-31 18:30:00.25", "2020-01-31T18:30:00+01:00", "…Z"). Without a
+    zone, they are read as UTC.
 
     Args:
         where, values, unit: the column.
-        refuse_dates: whether a column of numbers such as 20200131 is refused. As seconds, all of it would be in 1970.
+        refuse_dates: whether a column of numbers such as 20200131 is refused. As seconds, all of it
+            would be in 1970.
 
     Raises:
         TypeError: another kind, or several, such as times with and without a zone.
-        ValueError: missing entries; NaN; times beyond the year 9999; text that is no ISO date; dates as numbers.
+        ValueError: missing entries; NaN; times beyond the year 9999; text that is no ISO date;
+            dates as numbers.
     """
     column = (values if isinstance(values, Raw) else raw(where, values)).plain()
     array, missing = column.values, column.missing
@@ -423,8 +474,10 @@ def times(where: Where, values: Any, unit: str = "s", *,
     if array.dtype.kind == "M":
         array, unit = _datetime64(where, array)
     elif refuse_dates and unit == "s" and _are_dates(array):
-        raise ValueError(f"{where} has dates written as numbers, such as {int(array[0])} in {where.row(0)}, which as "
-                         "seconds since 1970 would all be of one year; pass datetimes, or ISO text such as 2020-01-31")
+        raise ValueError(
+            f"{where} has dates written as numbers, such as {int(array[0])} in {where.row(0)}, which as "
+            "seconds since 1970 would all be of one year; pass datetimes, or ISO text such as 2020-01-31"
+        )
     if array.dtype.kind not in "iuf":
         shown = f", such as {_short(array[0])} in {where.row(0)}" if len(array) else ""
         raise TypeError(f"{where} must be seconds since 1970 or dates, got {array.dtype}{shown}")
@@ -439,7 +492,9 @@ def _are_dates(array: np.ndarray) -> bool:
         return False
     whole = array.astype(np.int64)
     months, days = whole // 100 % 100, whole % 100
-    return bool(((whole == array) & (months >= 1) & (months <= 12) & (days >= 1) & (days <= 31)).all())
+    return bool(
+        ((whole == array) & (months >= 1) & (months <= 12) & (days >= 1) & (days <= 31)).all()
+    )
 
 
 def _seconds(where: Where, array: np.ndarray, unit: str) -> tuple[np.ndarray, np.ndarray | None]:
@@ -448,8 +503,9 @@ def _seconds(where: Where, array: np.ndarray, unit: str) -> tuple[np.ndarray, np
         array = numbers(where, array)  # NaN would pass the next check
     low, high = -LAST_SECOND * per_second, LAST_SECOND * per_second
     with np.errstate(invalid="ignore"):
-        # Bounds beyond the kind's own range bound nothing: a time in nanoseconds ends with int64, in 2262.
-        bad = (array > high if high <= INT64.max or array.dtype.kind == "f" else array > INT64.max)
+        # Bounds beyond the kind's own range bound nothing: a time in nanoseconds ends with int64,
+        # in 2262.
+        bad = array > high if high <= INT64.max or array.dtype.kind == "f" else array > INT64.max
         if array.dtype.kind != "u" and (low >= INT64.min or array.dtype.kind == "f"):
             bad = bad | (array < low)
     if bad.any():
@@ -457,7 +513,9 @@ def _seconds(where: Where, array: np.ndarray, unit: str) -> tuple[np.ndarray, np
         guess = ""
         if unit == "s" and abs(float(array[row])) < 1e19:
             guess = "; are they milliseconds or finer? from_frame and the readers take time_unit='ms', 'us' or 'ns'"
-        raise ValueError(f"{where} is beyond the year 9999 in {where.first(bad)}: {array[row]} {unit}{guess}")
+        raise ValueError(
+            f"{where} is beyond the year 9999 in {where.first(bad)}: {array[row]} {unit}{guess}"
+        )
     if array.dtype.kind != "f":
         array = array.astype(np.int64, copy=False)
         if per_second == 1:
@@ -466,7 +524,10 @@ def _seconds(where: Where, array: np.ndarray, unit: str) -> tuple[np.ndarray, np
         nanoseconds = rest * (10**9 // per_second)
     else:
         whole, rest = np.divmod(array.astype(np.float64), per_second)
-        seconds, nanoseconds = whole.astype(np.int64), np.rint(rest * (10**9 / per_second)).astype(np.int64)
+        seconds, nanoseconds = (
+            whole.astype(np.int64),
+            np.rint(rest * (10**9 / per_second)).astype(np.int64),
+        )
         seconds, nanoseconds = seconds + nanoseconds // 10**9, nanoseconds % 10**9
     return seconds, nanoseconds.astype(np.int32) if nanoseconds.any() else None
 
@@ -477,12 +538,16 @@ def _datetime64(where: Where, array: np.ndarray) -> tuple[np.ndarray, str]:
     if unit in ("ps", "fs", "as"):
         whole = array.astype("datetime64[ns]")
         if (whole != array).any():
-            raise ValueError(f"{where} must have no parts of nanoseconds, but has in {where.first(whole != array)}")
+            raise ValueError(
+                f"{where} must have no parts of nanoseconds, but has in {where.first(whole != array)}"
+            )
         return whole.astype(np.int64), "ns"
     years = array.astype("datetime64[Y]").astype(np.int64) + 1970
     bad = (years > 9999) | (years < -8000)
     if bad.any():
-        raise ValueError(f"{where} is beyond the year 9999 in {where.first(bad)}: {array[bad.argmax()]}")
+        raise ValueError(
+            f"{where} is beyond the year 9999 in {where.first(bad)}: {array[bad.argmax()]}"
+        )
     if unit in TIME_UNITS and count == 1:
         return array.astype(np.int64), unit
     unit = unit if unit in TIME_UNITS else "s"
@@ -505,8 +570,10 @@ def _time_objects(where: Where, array: np.ndarray, unit: str) -> np.ndarray:
     if of_kind(Real, Decimal) and not kinds & {bool, np.bool_}:
         return _float_objects(where, array)
     row, odd = _first_other(Raw(array))
-    raise TypeError(f"{where} must be seconds since 1970 or dates throughout, got {_named(kinds)}: "
-                    f"{where.row(row)} is {_short(odd)}")
+    raise TypeError(
+        f"{where} must be seconds since 1970 or dates throughout, got {_named(kinds)}: "
+        f"{where.row(row)} is {_short(odd)}"
+    )
 
 
 def _epochs(where: Where, objects: list) -> np.ndarray:
@@ -514,12 +581,19 @@ def _epochs(where: Where, objects: list) -> np.ndarray:
     zoned = [isinstance(value, datetime) and value.utcoffset() is not None for value in objects]
     if len(set(zoned)) > 1:
         row = zoned.index(not zoned[0])
-        raise TypeError(f"{where} mixes times with and without a zone: {where.row(row)} is {objects[row]!s}")
+        raise TypeError(
+            f"{where} mixes times with and without a zone: {where.row(row)} is {objects[row]!s}"
+        )
     if zoned[0]:
         objects = [value.astimezone(UTC).replace(tzinfo=None) for value in objects]
     fine = any(getattr(value, "nanosecond", 0) for value in objects)  # pandas' timestamps have them
-    return np.array([value.to_datetime64() if hasattr(value, "to_datetime64") else np.datetime64(value)
-                     for value in objects], "datetime64[ns]" if fine else "datetime64[us]")
+    return np.array(
+        [
+            value.to_datetime64() if hasattr(value, "to_datetime64") else np.datetime64(value)
+            for value in objects
+        ],
+        "datetime64[ns]" if fine else "datetime64[us]",
+    )
 
 
 _ZONE = r"(?:Z|[+-]\d\d(?::?\d\d)?)"
@@ -540,11 +614,15 @@ def iso_times(where: Where, texts: list[str]) -> np.ndarray:
             return read.to_numpy(zero_copy_only=False).astype(f"datetime64[{resolution}]")
     for row, text in enumerate(texts):
         if not _is_iso(text):
-            raise ValueError(f"{where} must be ISO dates such as 2020-01-31 or 2020-01-31T18:30:00Z, "
-                             f"but {where.row(row)} is {_short(text)}")
+            raise ValueError(
+                f"{where} must be ISO dates such as 2020-01-31 or 2020-01-31T18:30:00Z, "
+                f"but {where.row(row)} is {_short(text)}"
+            )
     zoned = [bool(re.search(_ZONE + "$", text[10:])) for text in texts]
     row = zoned.index(not zoned[0]) if len(set(zoned)) > 1 else 0
-    raise TypeError(f"{where} mixes times with and without a zone: {where.row(row)} is {_short(texts[row])}")
+    raise TypeError(
+        f"{where} mixes times with and without a zone: {where.row(row)} is {_short(texts[row])}"
+    )
 
 
 def _is_iso(text: str) -> bool:
@@ -554,11 +632,12 @@ def _is_iso(text: str) -> bool:
         return False
 
 
-# --- anything else ------------------------------------------------------------------------------------------
+# --- anything else --------------------------------------------------------------------------------
 
 
 def plain(where: Where, values: Any) -> np.ndarray:
-    """(n,) labels or contexts of whatever kind, none of them missing, finite where they are numbers."""
+    """(n,) labels or contexts of whatever kind, none of them missing, finite where they are
+    numbers."""
     column = raw(where, values).plain()
     array = column.values
     if array.dtype.kind in "Mm":

@@ -61,17 +61,22 @@ class ItemFeatures:
         _same_length(self, ["titles", "genres", "years", "texts", "images"])
 
     def aligned(self, ids: IdMap) -> ItemFeatures:
-        """The same table with one row per id of `ids`, in its order; blank where nothing is known."""
+        """The same table with one row per id of `ids`, in its order; blank where nothing is
+        known."""
         rows = _positions(self.ids, ids)
         blanks: dict[str, Any] = {"titles": "", "genres": (), "years": 0, "texts": "", "images": 0}
         columns = {name: _align(getattr(self, name), rows, blank) for name, blank in blanks.items()}
-        return ItemFeatures(ids.ids, **columns,
-                            extra={name: _align(v, rows, None) for name, v in self.extra.items()})
+        return ItemFeatures(
+            ids.ids,
+            **columns,
+            extra={name: _align(v, rows, None) for name, v in self.extra.items()},
+        )
 
 
 @dataclass(frozen=True, eq=False)
 class UserFeatures:
-    """Side data of users, row by row with `ids`: profile `texts` and named `attributes` (age, occupation, …)."""
+    """Side data of users, row by row with `ids`: profile `texts` and named `attributes` (age,
+    occupation, …)."""
 
     ids: Any
     texts: Sequence[str] | None = None
@@ -84,13 +89,19 @@ class UserFeatures:
         _same_length(self, ["texts"])
         for name, values in self.attributes.items():
             if len(values) != len(self.ids):
-                raise ValueError(f"attributes[{name!r}] has {len(values)} entries for {len(self.ids)} ids")
+                raise ValueError(
+                    f"attributes[{name!r}] has {len(values)} entries for {len(self.ids)} ids"
+                )
 
     def aligned(self, ids: IdMap) -> UserFeatures:
-        """The same table with one row per id of `ids`, in its order; blank where nothing is known."""
+        """The same table with one row per id of `ids`, in its order; blank where nothing is
+        known."""
         rows = _positions(self.ids, ids)
-        return UserFeatures(ids.ids, _align(self.texts, rows, ""),
-                            {name: _align(list(v), rows, None) for name, v in self.attributes.items()})
+        return UserFeatures(
+            ids.ids,
+            _align(self.texts, rows, ""),
+            {name: _align(list(v), rows, None) for name, v in self.attributes.items()},
+        )
 
 
 def _distinct(name: str, ids: Any) -> np.ndarray:
@@ -98,7 +109,9 @@ def _distinct(name: str, ids: Any) -> np.ndarray:
     if len(np.unique(ids)) != len(ids):
         values, counts = np.unique(ids, return_counts=True)
         twice = int(np.argmax(counts > 1))
-        raise ValueError(f"{name} must hold each id once; {values[twice].item()!r} comes {counts[twice]} times")
+        raise ValueError(
+            f"{name} must hold each id once; {values[twice].item()!r} comes {counts[twice]} times"
+        )
     return ids
 
 
@@ -118,8 +131,10 @@ class KnowledgeGraph:
 
     def __post_init__(self) -> None:
         if not len(self.heads) == len(self.relations) == len(self.tails):
-            raise ValueError("heads, relations and tails must be equally long, got "
-                             f"{len(self.heads)}, {len(self.relations)} and {len(self.tails)}")
+            raise ValueError(
+                "heads, relations and tails must be equally long, got "
+                f"{len(self.heads)}, {len(self.relations)} and {len(self.tails)}"
+            )
 
     def __len__(self) -> int:
         return len(self.heads)

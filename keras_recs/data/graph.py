@@ -8,7 +8,8 @@ from keras_recs.data.dataset import Dataset
 
 
 def bipartite(data: Dataset) -> sparse.csr_array:
-    """The adjacency of the user-item graph: (n_users + n_items, n_users + n_items) float32, symmetric, 0 or 1.
+    """The adjacency of the user-item graph: (n_users + n_items, n_users + n_items) float32,
+    symmetric, 0 or 1.
 
     Node u < n_users is user u, node n_users + i is item i. No edge joins two users or two items.
 

@@ -14,14 +14,26 @@ STR_FILLER = ""
 
 
 def as_ids(name: str, values: Any, ids: str = "auto") -> np.ndarray:
-    """`values` as a one-dimensional array of int64 or of strings; a single id counts as a list of one.
+    """`values` as a one-dimensional array of int64 or of strings; a single id counts as a list of
+    one.
 
-    Strict as `columns.distinct_ids` is: integers and strings are not mixed, nothing is missing, nothing is cut.
-    """
-    if isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype.kind in "iU" and ids == "auto" and not (
-            isinstance(values, np.ma.MaskedArray)):
-        return values if values.dtype.kind == "U" else values.astype(np.int64, copy=False)  # nothing to check
-    if np.ndim(values) == 0 if isinstance(values, (str, bytes, np.ndarray, np.generic)) else np.isscalar(values):
+    Strict as `columns.distinct_ids` is: integers and strings are not mixed, nothing is missing,
+    nothing is cut."""
+    if (
+        isinstance(values, np.ndarray)
+        and values.ndim == 1
+        and values.dtype.kind in "iU"
+        and ids == "auto"
+        and not (isinstance(values, np.ma.MaskedArray))
+    ):
+        return (
+            values if values.dtype.kind == "U" else values.astype(np.int64, copy=False)
+        )  # nothing to check
+    if (
+        np.ndim(values) == 0
+        if isinstance(values, (str, bytes, np.ndarray, np.generic))
+        else np.isscalar(values)
+    ):
         values = [values.item() if isinstance(values, np.ndarray) else values]
     found, places = distinct_ids(Where(name), values, ids)
     return found[places]
@@ -43,7 +55,9 @@ class IdMap:
             raise ValueError(f"{name} is empty")
         filler = self._filler(unique)
         if (unique == filler).any():
-            raise ValueError(f"{name} contains {filler!r}, which is reserved as the filler of short lists")
+            raise ValueError(
+                f"{name} contains {filler!r}, which is reserved as the filler of short lists"
+            )
         unique.flags.writeable = False
         self.ids: np.ndarray = unique
 
@@ -64,13 +78,16 @@ class IdMap:
         return self._locate(name, values)[1]
 
     def index(self, name: str, values: Any) -> np.ndarray:
-        """Positions of `values`, int64; an unknown id is a KeyError that names it and the argument."""
+        """Positions of `values`, int64; an unknown id is a KeyError that names it and the
+        argument."""
         position, known = self._locate(name, values)
         if not known.all():
             unknown = as_ids(name, values)[~known]
             shown = ", ".join(repr(u) for u in np.unique(unknown)[:5].tolist())
-            raise KeyError(f"{name} holds {len(np.unique(unknown))} unknown id(s): {shown}"
-                           + (" …" if len(np.unique(unknown)) > 5 else ""))
+            raise KeyError(
+                f"{name} holds {len(np.unique(unknown))} unknown id(s): {shown}"
+                + (" …" if len(np.unique(unknown)) > 5 else "")
+            )
         return position
 
     def raw(self, positions: np.ndarray) -> np.ndarray:

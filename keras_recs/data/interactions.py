@@ -23,20 +23,22 @@ def _read_only(columns: Mapping[str, Any], kind: str, length: int) -> Mapping[st
 
 @dataclass(frozen=True, eq=False)
 class Interactions:
-    """Parallel columns, one entry per event, in the order in which they came. Nothing in it can be changed.
+    """Parallel columns, one entry per event, in the order in which they came. Nothing in it can be
+    changed.
 
     Args:
-        users, items: (n,) indices 0 … n_users-1 and 0 … n_items-1 (not the caller's ids: `Dataset` maps those).
-        ratings: (n,) float32 in the data's own units, or None for feedback without ratings.
-        timestamps: (n,) int64, seconds since 1970 UTC, or None. Dates and fractions of a second may be given.
-        labels: named (n,) columns of what came of the event, such as click, like, finish.
+        users, items: (n,) indices 0 … n_users-1 and 0 … n_items-1 (not the caller's ids: `Dataset`
+        maps those). ratings: (n,) float32 in the data's own units, or None for feedback without
+        ratings.
+        timestamps: (n,) int64, seconds since 1970 UTC, or None. Dates and fractions of a second may
+        be given. labels: named (n,) columns of what came of the event, such as click, like, finish.
         contexts: named (n,) columns of the circumstances, such as hour, weekend, device.
-        nanoseconds: (n,) int32, what the times have beyond the whole second, so that their order is kept. None
-            where they have nothing; taken from `timestamps` where that has fractions.
+        nanoseconds: (n,) int32, what the times have beyond the whole second, so that their order is
+            kept. None where they have nothing; taken from `timestamps` where that has fractions.
 
     Raises:
-        ValueError: a column of another length, of two dimensions, or with missing, NaN or infinite entries.
-        TypeError: a column of another kind. `keras_recs.data.columns` says what is read.
+        ValueError: a column of another length, of two dimensions, or with missing, NaN or infinite
+        entries. TypeError: a column of another kind. `keras_recs.data.columns` says what is read.
     """
 
     users: np.ndarray
@@ -53,7 +55,10 @@ class Interactions:
         n = len(self.users)
         put("items", column("items", whole_numbers(Where("items"), self.items), length=n))
         if self.ratings is not None:
-            put("ratings", column("ratings", numbers(Where("ratings"), self.ratings, np.float32), length=n))
+            put(
+                "ratings",
+                column("ratings", numbers(Where("ratings"), self.ratings, np.float32), length=n),
+            )
         if self.timestamps is not None:
             seconds, fractions = times(Where("timestamps"), self.timestamps)
             put("timestamps", column("timestamps", seconds, length=n))
@@ -71,11 +76,17 @@ class Interactions:
         """The events at `rows` (indices or a mask), in that order."""
         pick = lambda values: None if values is None else values[rows]  # noqa: E731
         return Interactions(
-            self.users[rows], self.items[rows], pick(self.ratings), pick(self.timestamps),
+            self.users[rows],
+            self.items[rows],
+            pick(self.ratings),
+            pick(self.timestamps),
             {name: values[rows] for name, values in self.labels.items()},
-            {name: values[rows] for name, values in self.contexts.items()}, pick(self.nanoseconds))
+            {name: values[rows] for name, values in self.contexts.items()},
+            pick(self.nanoseconds),
+        )
 
     def chronological(self) -> np.ndarray:
-        """Row order by user, then time, then the order in which the events came (the only order, without times)."""
+        """Row order by user, then time, then the order in which the events came (the only order,
+        without times)."""
         keys = [key for key in (self.nanoseconds, self.timestamps) if key is not None]
         return np.lexsort([*keys, self.users])  # a stable sort: ties keep their order

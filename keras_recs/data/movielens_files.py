@@ -1,4 +1,5 @@
-"""What the MovieLens files have in common: lines, numbers, titles. An error names the file and the line."""
+"""What the MovieLens files have in common: lines, numbers, titles. An error names the file and the
+line."""
 
 from __future__ import annotations
 
@@ -44,11 +45,20 @@ class Files:
             return raw.decode(encoding)
         except UnicodeDecodeError as error:
             line = raw.count(b"\n", 0, error.start) + 1
-            raise ValueError(f"{self.where(name)}, line {line}: not {encoding}: {error.reason}") from error
+            raise ValueError(
+                f"{self.where(name)}, line {line}: not {encoding}: {error.reason}"
+            ) from error
 
 
-def rows(files: Files, name: str, separator: str, encoding: str, *, fields: int | None = None,
-         header: Sequence[str] = ()) -> Iterator[tuple[str, list[str]]]:
+def rows(
+    files: Files,
+    name: str,
+    separator: str,
+    encoding: str,
+    *,
+    fields: int | None = None,
+    header: Sequence[str] = (),
+) -> Iterator[tuple[str, list[str]]]:
     """(file and line, fields) of every line.
 
     Args:
@@ -76,8 +86,9 @@ def rows(files: Files, name: str, separator: str, encoding: str, *, fields: int 
 
 def _columns(files: Files, name: str, found: Sequence[str], wanted: Sequence[str]) -> list[int]:
     if lacking := [column for column in wanted if column not in found]:
-        raise ValueError(f"{files.where(name)}, line 1: no column {', '.join(lacking)} "
-                         f"among {', '.join(found)}")
+        raise ValueError(
+            f"{files.where(name)}, line 1: no column {', '.join(lacking)} among {', '.join(found)}"
+        )
     return [found.index(column) for column in wanted]
 
 
@@ -89,9 +100,16 @@ def whole(place: str, column: str, text: str) -> int:
         raise ValueError(f"{place}: {column} is {text!r}, not a whole number") from None
 
 
-def ratings_table(files: Files, name: str, separator: str, scale: tuple[float, float], *,
-                  header: Sequence[str] = ()) -> np.ndarray:
-    """(n,) records user, item, rating, timestamp (whole seconds, as a float), in the order of the file.
+def ratings_table(
+    files: Files,
+    name: str,
+    separator: str,
+    scale: tuple[float, float],
+    *,
+    header: Sequence[str] = (),
+) -> np.ndarray:
+    """(n,) records user, item, rating, timestamp (whole seconds, as a float), in the order of the
+    file.
 
     Args:
         scale: lowest and highest rating.
@@ -99,33 +117,59 @@ def ratings_table(files: Files, name: str, separator: str, scale: tuple[float, f
     """
     text = files.text(name, "utf-8")
     top, _, body = text.partition("\n") if header else ("", "", text)
-    columns = _columns(files, name, top.removesuffix("\r").split(separator), header) if header else None
+    columns = (
+        _columns(files, name, top.removesuffix("\r").split(separator), header) if header else None
+    )
     if not body.strip():
         raise ValueError(f"{files.where(name)} holds no ratings")
     if separator == "::":  # loadtxt splits at one character only
         body, separator = body.replace("::", "\t"), "\t"
-    # The time is a float here: RecBole calls it one, and some tools that copy the files add the ".0".
-    kinds = [("user", np.int64), ("item", np.int64), ("rating", np.float32), ("timestamp", np.float64)]
+    # The time is a float here: RecBole calls it one, and some tools that copy the files add the
+    # ".0".
+    kinds = [
+        ("user", np.int64),
+        ("item", np.int64),
+        ("rating", np.float32),
+        ("timestamp", np.float64),
+    ]
     try:
-        table = np.loadtxt(io.StringIO(body), kinds, comments=None, delimiter=separator, usecols=columns, ndmin=1)
+        table = np.loadtxt(
+            io.StringIO(body), kinds, comments=None, delimiter=separator, usecols=columns, ndmin=1
+        )
     except ValueError as error:
-        raise ValueError(_fault(body, separator, columns, kinds, 2 if header else 1, files.where(name))
-                         or f"{files.where(name)}: {error}") from error
+        raise ValueError(
+            _fault(body, separator, columns, kinds, 2 if header else 1, files.where(name))
+            or f"{files.where(name)}: {error}"
+        ) from error
     rating, seconds = table["rating"], table["timestamp"]
     low, high = scale
     for column, fits, meaning in (
-            ("rating", (rating >= low) & (rating <= high), f"between {low:g} and {high:g}"),
-            ("timestamp", (seconds >= 0) & (seconds < 2**53) & (seconds % 1 == 0), "whole seconds since 1970")):
+        ("rating", (rating >= low) & (rating <= high), f"between {low:g} and {high:g}"),
+        (
+            "timestamp",
+            (seconds >= 0) & (seconds < 2**53) & (seconds % 1 == 0),
+            "whole seconds since 1970",
+        ),
+    ):
         if not fits.all():  # a NaN does not fit either
             at = int(fits.argmin())
-            raise ValueError(f"{files.where(name)}, line {at + (2 if header else 1)}: {column} is "
-                             f"{table[column][at]:.12g}, not {meaning}")
+            raise ValueError(
+                f"{files.where(name)}, line {at + (2 if header else 1)}: {column} is "
+                f"{table[column][at]:.12g}, not {meaning}"
+            )
     return table
 
 
-def _fault(body: str, separator: str, columns: Sequence[int] | None, kinds: Sequence[tuple[str, type]], first: int,
-           where: str) -> str | None:
-    """The first line that is not as it should be. loadtxt's own count is of another start and leaves lines out."""
+def _fault(
+    body: str,
+    separator: str,
+    columns: Sequence[int] | None,
+    kinds: Sequence[tuple[str, type]],
+    first: int,
+    where: str,
+) -> str | None:
+    """The first line that is not as it should be. loadtxt's own count is of another start and
+    leaves lines out."""
     expected = None if columns else len(kinds)
     for number, line in enumerate(body.split("\n"), first):
         row = line.removesuffix("\r").split(separator)
@@ -145,8 +189,9 @@ def _fault(body: str, separator: str, columns: Sequence[int] | None, kinds: Sequ
 
 _YEAR = re.compile(r"(?P<title>.*?)\s*\((?P<year>\d{4})(?:[-–]\d{0,4})?\)\s*(?:\((?:V|TV)\))?\s*")
 _ARTICLES = "The A An Le La Les L' Un Une Der Die Das Den Ein Eine Il Lo Gli El Los Las Una Det O Os".split()
-_ARTICLE = re.compile(r"(?P<start>^|\()(?P<words>[^()]+), (?P<article>" + "|".join(_ARTICLES)
-                      + r")(?=\s*(?:$|[()]))")
+_ARTICLE = re.compile(
+    r"(?P<start>^|\()(?P<words>[^()]+), (?P<article>" + "|".join(_ARTICLES) + r")(?=\s*(?:$|[()]))"
+)
 
 
 def title_and_year(raw: str) -> tuple[str, int]:
@@ -171,5 +216,8 @@ def title_and_year(raw: str) -> tuple[str, int]:
 def genres_of(names: Sequence[str]) -> tuple[str, ...]:
     """Genres under the same names in all the data sets; () where none is known."""
     # ml-latest-small writes Children where the others write Children's.
-    return tuple("Children's" if name == "Children" else name for name in names
-                 if name not in ("unknown", "(no genres listed)", ""))
+    return tuple(
+        "Children's" if name == "Children" else name
+        for name in names
+        if name not in ("unknown", "(no genres listed)", "")
+    )

@@ -13,20 +13,28 @@ from keras_recs.data.dataset import Dataset
 class NegativeSampler:
     """Draws items that a user never met, without a loop over users.
 
-    Every draw that hits a positive is drawn again (rejection). A user has met few of the items, so a handful of
-    rounds settles nearly all; what is left after that is drawn from the user's complement exactly.
+    Every draw that hits a positive is drawn again (rejection). A user has met few of the items, so
+    a handful of rounds settles nearly all; what is left after that is drawn from the user's
+    complement exactly.
 
     Args:
         data: the positives.
-        strategy: "uniform", every item alike, or "popularity", in proportion to popularity ** `power`.
-        power: 0.75 as in word2vec (Mikolov 2013): between uniform (0) and proportional (1).
+        strategy: "uniform", every item alike, or "popularity", in proportion to popularity **
+        `power`. power: 0.75 as in word2vec (Mikolov 2013): between uniform (0) and proportional
+        (1).
         seed: of the generator, or the generator itself.
     """
 
     ROUNDS = 16
 
-    def __init__(self, data: Dataset, strategy: str = "uniform", *, power: float = 0.75,
-                 seed: int | np.random.Generator | None = 0) -> None:
+    def __init__(
+        self,
+        data: Dataset,
+        strategy: str = "uniform",
+        *,
+        power: float = 0.75,
+        seed: int | np.random.Generator | None = 0,
+    ) -> None:
         one_of("strategy", strategy, ("uniform", "popularity"))
         real_number("power", power, least=0.0)
         self.n_items = data.n_items
@@ -38,7 +46,9 @@ class NegativeSampler:
             self.weights = np.full(self.n_items, 1 / self.n_items)
             self._cumulative = None
         else:
-            weights = np.maximum(data.popularity, 1) ** power  # an item nobody met can still be a negative
+            weights = (
+                np.maximum(data.popularity, 1) ** power
+            )  # an item nobody met can still be a negative
             self.weights = weights / weights.sum()
             self._cumulative = np.cumsum(self.weights)
 
@@ -66,7 +76,9 @@ class NegativeSampler:
         if self._cumulative is None:
             return self._rng.integers(0, self.n_items, shape)
         drawn = np.searchsorted(self._cumulative, self._rng.random(shape), side="right")
-        return np.minimum(drawn, self.n_items - 1)  # rounding may leave the last cumulative weight below 1
+        return np.minimum(
+            drawn, self.n_items - 1
+        )  # rounding may leave the last cumulative weight below 1
 
     def _is_positive(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
         pair = users * self.n_items + items
@@ -76,6 +88,8 @@ class NegativeSampler:
     def _exactly(self, user: int, n: int) -> np.ndarray:
         if self._n_seen[user] == self.n_items:
             return np.full(n, -1)
-        free = np.flatnonzero(~self._is_positive(np.full(self.n_items, user), np.arange(self.n_items)))
+        free = np.flatnonzero(
+            ~self._is_positive(np.full(self.n_items, user), np.arange(self.n_items))
+        )
         weights = self.weights[free]
         return self._rng.choice(free, n, p=weights / weights.sum())

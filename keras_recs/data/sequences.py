@@ -15,8 +15,8 @@ from keras_recs.data.dataset import Dataset
 class Sequences:
     """The items of every user, oldest first, one user after the other.
 
-    `items[starts[u]:starts[u + 1]]` are user u's. Without time stamps, the order of the data stands for time.
-    """
+    `items[starts[u]:starts[u + 1]]` are user u's. Without time stamps, the order of the data stands
+    for time."""
 
     starts: np.ndarray  # (n_users + 1,)
     items: np.ndarray  # (n_events,)
@@ -33,14 +33,15 @@ class Sequences:
 
     def __getitem__(self, user: int) -> np.ndarray:
         """The items of the user with this index, oldest first."""
-        return self.items[self.starts[user]:self.starts[user + 1]]
+        return self.items[self.starts[user] : self.starts[user + 1]]
 
     def ages(self) -> np.ndarray:
         """(n_events,) how many events of the same user came after each: 0 for the latest."""
         return np.repeat(self.starts[1:], np.diff(self.starts)) - 1 - np.arange(len(self.items))
 
     def padded(self, length: int, *, pad: int = -1) -> np.ndarray:
-        """(n_users, length) the latest `length` items of each user, right-aligned, `pad` on the left."""
+        """(n_users, length) the latest `length` items of each user, right-aligned, `pad` on the
+        left."""
         whole_number("length", length)
         out = np.full((len(self), length), pad, np.int64)
         ages = self.ages()
@@ -51,10 +52,11 @@ class Sequences:
 
 
 def recency_weighted(data: Dataset, decay: float) -> sparse.csr_array:
-    """(n_users, n_items) float32: each event weighs `exp(-age / decay)`, its age counted in the user's own events.
+    """(n_users, n_items) float32: each event weighs `exp(-age / decay)`, its age counted in the
+    user's own events.
 
-    The latest event weighs 1, the one `decay` events before it 1/e. An item met twice keeps its latest weight.
-    """
+    The latest event weighs 1, the one `decay` events before it 1/e. An item met twice keeps its
+    latest weight."""
     real_number("decay", decay, above=0.0)
     sequences = Sequences.of(data)
     users = data.interactions.users[sequences.rows]

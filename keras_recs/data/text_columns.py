@@ -1,4 +1,5 @@
-"""Columns of text files: which numbers, times and ids the text stands for. A whole column is of one kind."""
+"""Columns of text files: which numbers, times and ids the text stands for. A whole column is of one
+kind."""
 
 from __future__ import annotations
 
@@ -10,8 +11,25 @@ import numpy as np
 from keras_recs.data.columns import Raw, Where, iso_times, raw
 
 #: What stands for nothing in a text file.
-MISSING = frozenset(["", "NA", "N/A", "#N/A", "n/a", "<NA>", "NaN", "nan", "-nan", "NaT", "null", "NULL", "Null",
-                     "None", "\\N"])
+MISSING = frozenset(
+    [
+        "",
+        "NA",
+        "N/A",
+        "#N/A",
+        "n/a",
+        "<NA>",
+        "NaN",
+        "nan",
+        "-nan",
+        "NaT",
+        "null",
+        "NULL",
+        "Null",
+        "None",
+        "\\N",
+    ]
+)
 _WHOLE = re.compile(r"0|-?[1-9][0-9]*")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
@@ -26,25 +44,33 @@ def text_column(where: Where, texts: Any) -> Raw:
 
 
 def text_ids(where: Where, column: Raw, ids: str) -> Raw:
-    """Whole numbers where all of the column are, written as one writes them ("007" and "+7" are text); else text.
+    """Whole numbers where all of the column are, written as one writes them ("007" and "+7" are
+    text); else text.
 
     With `ids="string"`, the text as it is.
     """
     texts = column.values.tolist()
     missing = [text in MISSING if ids == "auto" else text == "" for text in texts]
     words = [text for text, absent in zip(texts, missing, strict=True) if absent and text]
-    _refuse_missing(where, column, missing, f"; with ids='string', {words[0]!r} is an id" if words else "")
+    _refuse_missing(
+        where, column, missing, f"; with ids='string', {words[0]!r} is an id" if words else ""
+    )
     if ids == "string":
         return column
-    for spelled in (texts, [text.strip() for text in texts]):  # blanks around numbers do not count, if none merge
+    for spelled in (
+        texts,
+        [text.strip() for text in texts],
+    ):  # blanks around numbers do not count, if none merge
         if all(map(_WHOLE.fullmatch, spelled)) and len(set(spelled)) == len(spelled):
             return Raw(np.fromiter(map(int, spelled), object, len(spelled)), None, column.codes)
     if all(_NUMBER.fullmatch(text.strip()) for text in texts):
         odd = [not text.strip().lstrip("+-").isdigit() for text in texts]
         if any(odd):
             text, place = _first(where, column, odd)
-            raise TypeError(f"{where} must hold whole numbers or text, but {place} is {text!r}; with ids='string', "
-                            "they are kept as text")
+            raise TypeError(
+                f"{where} must hold whole numbers or text, but {place} is {text!r}; with ids='string', "
+                "they are kept as text"
+            )
     return column
 
 
@@ -55,7 +81,11 @@ def text_numbers(where: Where, column: Raw) -> Raw:
     wrong = [_NUMBER.fullmatch(text) is None for text in texts]
     if any(wrong):
         text, place = _first(where, column, wrong)
-        hint = " (write a decimal point, not a comma)" if re.fullmatch(r"[+-]?\d+,\d+", text.strip()) else ""
+        hint = (
+            " (write a decimal point, not a comma)"
+            if re.fullmatch(r"[+-]?\d+,\d+", text.strip())
+            else ""
+        )
         raise ValueError(f"{where} must be numbers, but {place} is {text!r}{hint}")
     return Raw(np.array(list(map(float, texts))), None, column.codes)
 
@@ -77,7 +107,9 @@ def text_times(where: Where, texts: Any) -> Raw:
         wrong = [_NUMBER.fullmatch(text) is None for text in texts]
         if any(wrong):
             text, place = _first(where, column, wrong)
-            raise ValueError(f"{where} must be numbers throughout, as its first entry is, but {place} is {text!r}")
+            raise ValueError(
+                f"{where} must be numbers throughout, as its first entry is, but {place} is {text!r}"
+            )
         if all(map(_WHOLE.fullmatch, texts)):
             return Raw(np.fromiter(map(int, texts), object, len(texts)), None, column.codes)
         return Raw(np.array(list(map(float, texts))), None, column.codes)

@@ -1,4 +1,5 @@
-"""How good a recommender is: metrics, one protocol for all, the bootstrap, baselines, and the leaderboard."""
+"""How good a recommender is: metrics, one protocol for all, the bootstrap, baselines, and the
+leaderboard."""
 
 from keras_recs.evaluation.baselines import (
     BiasRecommender,
@@ -14,7 +15,20 @@ from keras_recs.evaluation.protocol import Evaluation, evaluate, evaluate_rating
 from keras_recs.evaluation.sampled import sampled_evaluation
 
 __all__ = [
-    "BiasRecommender", "Comparison", "Evaluation", "GlobalMeanRecommender", "ItemKNNRecommender",
-    "PopularityRecommender", "RandomRecommender", "RecentPopularityRecommender", "Row", "compare", "evaluate",
-    "evaluate_ratings", "evaluate_scores", "leaderboard", "render", "sampled_evaluation",
+    "BiasRecommender",
+    "Comparison",
+    "Evaluation",
+    "GlobalMeanRecommender",
+    "ItemKNNRecommender",
+    "PopularityRecommender",
+    "RandomRecommender",
+    "RecentPopularityRecommender",
+    "Row",
+    "compare",
+    "evaluate",
+    "evaluate_ratings",
+    "evaluate_scores",
+    "leaderboard",
+    "render",
+    "sampled_evaluation",
 ]

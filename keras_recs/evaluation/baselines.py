@@ -1,4 +1,5 @@
-"""What every answer has to beat. Each is a few lines, and each is a `Recommender` like any other."""
+"""What every answer has to beat. Each is a few lines, and each is a `Recommender` like any
+other."""
 
 from __future__ import annotations
 
@@ -15,10 +16,11 @@ from keras_recs.topk import top_k
 
 
 class RandomRecommender(Recommender):
-    """Scores drawn uniformly from [0, 1), a fixed one for each user and item. What learning nothing reaches.
+    """Scores drawn uniformly from [0, 1), a fixed one for each user and item. What learning nothing
+    reaches.
 
-    The scores are hashes of (seed, user, item) by SplitMix64 (Steele, Lea & Flood 2014), so that they do not
-    depend on how users are put into blocks and nothing has to be stored.
+    The scores are hashes of (seed, user, item) by SplitMix64 (Steele, Lea & Flood 2014), so that
+    they do not depend on how users are put into blocks and nothing has to be stored.
     """
 
     def __init__(self, seed: int = 0) -> None:
@@ -35,9 +37,9 @@ class RandomRecommender(Recommender):
 
     def _draw(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
         pair = (users * len(self.item_ids_) + items).astype(np.uint64)
-        bits = _mix(pair + _mix(np.array([self.seed % 2 ** 64], np.uint64)))
+        bits = _mix(pair + _mix(np.array([self.seed % 2**64], np.uint64)))
         # 24 bits: what a float32 holds
-        return (bits >> np.uint64(40)).astype(np.float32) / np.float32(2 ** 24)
+        return (bits >> np.uint64(40)).astype(np.float32) / np.float32(2**24)
 
 
 def _mix(x: np.ndarray) -> np.ndarray:
@@ -67,9 +69,10 @@ class PopularityRecommender(Recommender):
 class RecentPopularityRecommender(Recommender):
     """The score of an item is how often it was met lately, when the user was last seen.
 
-    A chart of all time lists what was popular once. This one counts the events of a window that ends with the
-    user's latest event: nothing of what comes after it is known. Of equal counts, what was met more often up to then
-    is first; a user without events gets the chart at the end of the log.
+    A chart of all time lists what was popular once. This one counts the events of a window that
+    ends with the user's latest event: nothing of what comes after it is known. Of equal counts,
+    what was met more often up to then is first; a user without events gets the chart at the end of
+    the log.
 
     Args:
         share: length of the window, as a share of the log's events.
@@ -96,11 +99,13 @@ class RecentPopularityRecommender(Recommender):
         order = np.argsort(events.timestamps, kind="stable")
         users, items = events.users[order], events.items[order]
         n = len(order)
-        ends = np.unique(np.ceil(np.linspace(0, n, self.CHARTS + 1)[1:]).astype(int))  # events before each chart
+        ends = np.unique(
+            np.ceil(np.linspace(0, n, self.CHARTS + 1)[1:]).astype(int)
+        )  # events before each chart
         window = max(1, round(self.share * n))
         self.charts_ = np.empty((len(ends), data.n_items), np.float32)
         for chart, end in enumerate(ends):
-            recent = np.bincount(items[max(0, end - window):end], minlength=data.n_items)
+            recent = np.bincount(items[max(0, end - window) : end], minlength=data.n_items)
             ever = np.bincount(items[:end], minlength=data.n_items)
             self.charts_[chart] = recent + ever / (n + 1)  # below 1: it settles ties only
         last = np.full(data.n_users, n - 1)
@@ -118,12 +123,13 @@ class ItemKNNRecommender(Recommender):
     """Cosine item KNN (Sarwar et al. 2001; top-N with kept neighbours: Deshpande & Karypis 2004).
 
     similarity(i, j) = users who met both / sqrt(users who met i * users who met j), and
-    score(u, i) = sum over the items j that u met of similarity(j, i), where i is among the `neighbours` of j.
-    An item is no neighbour of itself. A user without a history has score 0 everywhere.
+    score(u, i) = sum over the items j that u met of similarity(j, i), where i is among the
+    `neighbours` of j. An item is no neighbour of itself. A user without a history has score 0
+    everywhere.
 
     Args:
-        neighbours: how many of the most similar items are kept for each item, ties by the lower item; None
-            keeps all with a similarity above 0, which takes up to n_items² values.
+        neighbours: how many of the most similar items are kept for each item, ties by the lower
+            item; None keeps all with a similarity above 0, which takes up to n_items² values.
 
     >>> from keras_recs.data import from_matrix
     >>> data = from_matrix([[1, 1, 0], [1, 1, 0], [0, 1, 1], [1, 0, 0]])
@@ -141,15 +147,16 @@ class ItemKNNRecommender(Recommender):
         columns = seen.copy()
         columns.data = 1 / lengths[seen.indices]
         kept = sparse.vstack(list(self._neighbours_of(columns, data.n_items)), format="csr")
-        # Past half of the cells, a dense array is the smaller one, and multiplying with it is faster.
-        self.similarity_ = kept.toarray() if 2 * kept.nnz > data.n_items ** 2 else kept
+        # Past half of the cells, a dense array is the smaller one, and multiplying with it is
+        # faster.
+        self.similarity_ = kept.toarray() if 2 * kept.nnz > data.n_items**2 else kept
 
     def _neighbours_of(self, columns: sparse.csr_array, n_items: int) -> Iterator[sparse.csr_array]:
         """Similarities of the items, a block of rows at a time, cut down to the neighbours."""
         by_item = columns.T.tocsr()
         size = max(1, BLOCK_CELLS // n_items)
         for start in range(0, n_items, size):
-            block = (by_item[start:start + size] @ columns).toarray()
+            block = (by_item[start : start + size] @ columns).toarray()
             rows = np.arange(len(block))
             block[rows, start + rows] = 0
             if self.neighbours is not None and self.neighbours < n_items:
@@ -184,16 +191,17 @@ class GlobalMeanRecommender(Recommender):
 class BiasRecommender(Recommender):
     """Mean plus biases, b_ui = mu + b_u + b_i (Koren, Bell & Volinsky 2009).
 
-    They are what a rating owes to the generosity of the user and the quality of the item, before any taste.
+    They are what a rating owes to the generosity of the user and the quality of the item, before
+    any taste.
 
-    Minimises sum (r - mu - b_u - b_i)² + reg_users * sum b_u² + reg_items * sum b_i² over the training
-    ratings. Given the one kind of bias, the other has a closed form, a shrunk mean:
-    b_u = sum (r - mu - b_i) / (reg_users + ratings of u). The two are solved in turn until nothing moves.
-    Without ratings, a bias is 0.
+    Minimises sum (r - mu - b_u - b_i)² + reg_users * sum b_u² + reg_items * sum b_i² over the
+    training ratings. Given the one kind of bias, the other has a closed form, a shrunk mean:
+    b_u = sum (r - mu - b_i) / (reg_users + ratings of u). The two are solved in turn until nothing
+    moves. Without ratings, a bias is 0.
 
     Args:
-        reg_users, reg_items: at least 0; each bias is shrunk as by so many ratings that show no bias. The
-            defaults are the best of a grid on MovieLens-100K's validation slice.
+        reg_users, reg_items: at least 0; each bias is shrunk as by so many ratings that show no
+            bias. The defaults are the best of a grid on MovieLens-100K's validation slice.
     """
 
     requires = ("ratings",)
@@ -212,8 +220,12 @@ class BiasRecommender(Recommender):
         user_bias, item_bias = np.zeros(data.n_users), np.zeros(data.n_items)
         for _ in range(self.ROUNDS):
             before = item_bias
-            user_bias = _shrunk_means(users, residual - item_bias[items], data.n_users, self.reg_users)
-            item_bias = _shrunk_means(items, residual - user_bias[users], data.n_items, self.reg_items)
+            user_bias = _shrunk_means(
+                users, residual - item_bias[items], data.n_users, self.reg_users
+            )
+            item_bias = _shrunk_means(
+                items, residual - user_bias[users], data.n_items, self.reg_items
+            )
             if np.abs(item_bias - before).max() < self.TOLERANCE:
                 break
         self.user_bias_, self.item_bias_ = user_bias, item_bias

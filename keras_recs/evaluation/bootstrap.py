@@ -1,8 +1,8 @@
 """The bootstrap over users: how sure a metric is, and whether one recommender beats another.
 
-Users are what was sampled, so users are what is drawn again, each with all of their values (B. Efron and
-R. Tibshirani 1993, An Introduction to the Bootstrap; T. Sakai 2006 for rankings). A rating protocol has many
-errors per user; they belong together and are drawn together.
+Users are what was sampled, so users are what is drawn again, each with all of their values (B.
+Efron and R. Tibshirani 1993, An Introduction to the Bootstrap; T. Sakai 2006 for rankings). A
+rating protocol has many errors per user; they belong together and are drawn together.
 """
 
 from __future__ import annotations
@@ -40,12 +40,21 @@ class Comparison:
     verdict: str
 
 
-def compare(a: Evaluation, b: Evaluation, metric: str, *, level: float = 0.95, n_resamples: int = 2000,
-            seed: int = 0) -> Comparison:
-    """The paired bootstrap of metric(A) - metric(B): both are computed on the same draw of users each time.
+def compare(
+    a: Evaluation,
+    b: Evaluation,
+    metric: str,
+    *,
+    level: float = 0.95,
+    n_resamples: int = 2000,
+    seed: int = 0,
+) -> Comparison:
+    """The paired bootstrap of metric(A) - metric(B): both are computed on the same draw of users
+    each time.
 
-    The pairing is what makes small differences visible: a user who is hard for A is mostly hard for B, and
-    what both share cancels. One is called better only where the interval of the difference excludes zero.
+    The pairing is what makes small differences visible: a user who is hard for A is mostly hard for
+    B, and what both share cancels. One is called better only where the interval of the difference
+    excludes zero.
 
     Args:
         a, b: evaluations of the same protocol and users.
@@ -60,7 +69,9 @@ def compare(a: Evaluation, b: Evaluation, metric: str, *, level: float = 0.95, n
     """
     for name, value in (("a", a), ("b", b)):
         if not hasattr(value, "per_user"):
-            raise TypeError(f"{name} must be what evaluate(recommender, split) gives, got a {type(value).__name__}")
+            raise TypeError(
+                f"{name} must be what evaluate(recommender, split) gives, got a {type(value).__name__}"
+            )
     _check(level, n_resamples)
     if a.protocol != b.protocol:
         raise ValueError(f"a and b must be of one protocol, got {a.protocol} and {b.protocol}")
@@ -68,8 +79,10 @@ def compare(a: Evaluation, b: Evaluation, metric: str, *, level: float = 0.95, n
     other_users, other_sums, other_counts = by_user(b, metric)
     if not (np.array_equal(users, other_users) and np.array_equal(counts, other_counts)):
         both = len(np.intersect1d(users, other_users))
-        raise ValueError(f"a and b must be of the same users and events, got {len(users)} and "
-                         f"{len(other_users)} users, of whom {both} are in both")
+        raise ValueError(
+            f"a and b must be of the same users and events, got {len(users)} and "
+            f"{len(other_users)} users, of whom {both} are in both"
+        )
     columns = np.stack([sums, other_sums], axis=1)
     drawn = _unit(metric, resampled_means(columns, counts, n_resamples, seed))
     differences = drawn[:, 0] - drawn[:, 1]
@@ -78,27 +91,40 @@ def compare(a: Evaluation, b: Evaluation, metric: str, *, level: float = 0.95, n
     gains = -differences if metric in LOWER_IS_BETTER else differences
     ahead, behind = (-high, -low) if metric in LOWER_IS_BETTER else (low, high)
     verdict = "A is better" if ahead > 0 else "B is better" if behind < 0 else "no clear difference"
-    return Comparison(a.metrics[metric] - b.metrics[metric], low, high,
-                      float(np.mean(gains > 0) + np.mean(gains == 0) / 2), verdict)
+    return Comparison(
+        a.metrics[metric] - b.metrics[metric],
+        low,
+        high,
+        float(np.mean(gains > 0) + np.mean(gains == 0) / 2),
+        verdict,
+    )
 
 
-def interval(evaluation: Evaluation, metric: str, level: float, n_resamples: int,
-             seed: int) -> tuple[float, float]:
+def interval(
+    evaluation: Evaluation, metric: str, level: float, n_resamples: int, seed: int
+) -> tuple[float, float]:
     """The percentile interval of one metric; `Evaluation.interval` says what the arguments are."""
     _check(level, n_resamples)
     _, sums, counts = by_user(evaluation, metric)
-    return _ends(_unit(metric, resampled_means(sums[:, None], counts, n_resamples, seed))[:, 0], level)
+    return _ends(
+        _unit(metric, resampled_means(sums[:, None], counts, n_resamples, seed))[:, 0], level
+    )
 
 
 def by_user(evaluation: Evaluation, metric: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The values of each user added up: user ids in order, sums (n_users,), numbers of values (n_users,)."""
+    """The values of each user added up: user ids in order, sums (n_users,), numbers of values
+    (n_users,)."""
     if metric not in evaluation.per_user:
-        raise KeyError(f"{metric!r} has no per-user values; these have: {', '.join(evaluation.per_user)}")
+        raise KeyError(
+            f"{metric!r} has no per-user values; these have: {', '.join(evaluation.per_user)}"
+        )
     users, row = np.unique(evaluation.users, return_inverse=True)
     return users, np.bincount(row, evaluation.per_user[metric]), np.bincount(row)
 
 
-def resampled_means(sums: np.ndarray, counts: np.ndarray, n_resamples: int, seed: int) -> np.ndarray:
+def resampled_means(
+    sums: np.ndarray, counts: np.ndarray, n_resamples: int, seed: int
+) -> np.ndarray:
     """(n_resamples, m) means of the values of users drawn with replacement.
 
     Args:
@@ -113,8 +139,10 @@ def resampled_means(sums: np.ndarray, counts: np.ndarray, n_resamples: int, seed
     for start in range(0, n_resamples, rows):
         size = min(rows, n_resamples - start)
         cells = rng.integers(0, n, (size, n)) + n * np.arange(size)[:, None]
-        times = np.bincount(cells.ravel(), minlength=size * n).reshape(size, n)  # draws of each user
-        out[start:start + size] = times.astype(float) @ columns
+        times = np.bincount(cells.ravel(), minlength=size * n).reshape(
+            size, n
+        )  # draws of each user
+        out[start : start + size] = times.astype(float) @ columns
     return out[:, :-1] / out[:, -1:]
 
 

@@ -39,10 +39,15 @@ INTERVAL = "95 % interval"
 Entry = tuple[int | None, str, Callable[[], Recommender]]
 
 RANKING_BASELINES: tuple[Entry, ...] = (
-    (None, "random", RandomRecommender), (None, "popularity", PopularityRecommender),
-    (None, "recent popularity", RecentPopularityRecommender), (None, "item-KNN", ItemKNNRecommender))
+    (None, "random", RandomRecommender),
+    (None, "popularity", PopularityRecommender),
+    (None, "recent popularity", RecentPopularityRecommender),
+    (None, "item-KNN", ItemKNNRecommender),
+)
 RATING_BASELINES: tuple[Entry, ...] = (
-    (None, "global mean", GlobalMeanRecommender), (None, "biases", BiasRecommender))
+    (None, "global mean", GlobalMeanRecommender),
+    (None, "biases", BiasRecommender),
+)
 
 
 @dataclass(frozen=True)
@@ -80,8 +85,14 @@ class Row:
         return asdict(self)
 
 
-def leaderboard(entries: Iterable[Entry], data: Dataset, protocol: str = "P1", *, k: int = 10,
-                progress: bool = True) -> list[Row]:
+def leaderboard(
+    entries: Iterable[Entry],
+    data: Dataset,
+    protocol: str = "P1",
+    *,
+    k: int = 10,
+    progress: bool = True,
+) -> list[Row]:
     """Fit and measure the baselines and then every entry on the same split of `data`.
 
     Args:
@@ -119,9 +130,17 @@ def _measure(entry: Entry, parts: Split, k: int) -> Row:
     evaluation = evaluate(recommender, parts, k=k)
     rated = parts.protocol == "P3"
     main = "rmse" if rated else f"ndcg@{k}"
-    return Row(question, name, parts.train.name, parts.protocol, dict(evaluation.metrics), fit_s,
-               None if rated else _served_per_second(recommender, parts.train.user_ids.ids, k),
-               recommender.get_params().get("seed"), {main: list(evaluation.interval(main))})
+    return Row(
+        question,
+        name,
+        parts.train.name,
+        parts.protocol,
+        dict(evaluation.metrics),
+        fit_s,
+        None if rated else _served_per_second(recommender, parts.train.user_ids.ids, k),
+        recommender.get_params().get("seed"),
+        {main: list(evaluation.interval(main))},
+    )
 
 
 def _served_per_second(recommender: Recommender, users: np.ndarray, k: int) -> float:
@@ -132,36 +151,44 @@ def _served_per_second(recommender: Recommender, users: np.ndarray, k: int) -> f
 
 
 def render(rows: Sequence[Row], *, width: int | None = None) -> Table:
-    """The rows as a table for rich, best first by the protocol's main metric, which is marked with a star.
+    """The rows as a table for rich, best first by the protocol's main metric, which is marked with
+    a star.
 
-    The best of each accuracy metric is bold, and an arrow says which way is good. The other metrics are in the rows:
-    all of them side by side would be wider than a screen.
+    The best of each accuracy metric is bold, and an arrow says which way is good. The other metrics
+    are in the rows: all of them side by side would be wider than a screen.
 
     Args:
         rows: of one data set, protocol and main metric.
-        width: columns of the screen. Where it is narrow, figures are left out, the main one last; the names of the
-            answers go on in the next line, and are never cut.
+        width: columns of the screen. Where it is narrow, figures are left out, the main one last;
+            the names of the answers go on in the next line, and are never cut.
 
     Raises:
-        ValueError: no rows, or rows of different data sets, protocols or metrics, which cannot be compared.
+        ValueError: no rows, or rows of different data sets, protocols or metrics, which cannot be
+            compared.
     """
     if len({(row.dataset, row.protocol, row.main_metric) for row in rows}) != 1:
         raise ValueError("rows must be of one data set, protocol and main metric, and at least one")
     first = rows[0]
     main = first.main_metric
     cut = main.partition("@")[2]  # recall@20 is left out beside recall@10
-    others = [name for name in first.metrics
-              if name != main and name.partition("@")[0] in SHOWN and name.partition("@")[2] == cut]
+    others = [
+        name
+        for name in first.metrics
+        if name != main and name.partition("@")[0] in SHOWN and name.partition("@")[2] == cut
+    ]
     speeds = [] if all(row.recs_per_s is None for row in rows) else ["users/s"]
     columns = [main, INTERVAL, *others, *speeds, "fit s"]
     important = [main, INTERVAL, *others[:1], "fit s", *others[1:], *speeds]
     if width is None:
         return _table(rows, columns)
-    return narrowed(lambda kept: _table(rows, [name for name in columns if name in kept]), important, width)
+    return narrowed(
+        lambda kept: _table(rows, [name for name in columns if name in kept]), important, width
+    )
 
 
 def narrowed(build: Callable[[list[str]], Table], columns: Sequence[str], width: int) -> Table:
-    """The table that `build` makes of as many columns, the most important first, as a screen of `width` takes."""
+    """The table that `build` makes of as many columns, the most important first, as a screen of
+    `width` takes."""
     from rich.console import Console
     from rich.measure import Measurement
 
@@ -174,7 +201,8 @@ def narrowed(build: Callable[[list[str]], Table], columns: Sequence[str], width:
 
 
 def widest_word(names: Iterable[str]) -> int:
-    """Width of the longest part of the names that must stay whole: they are broken at blanks alone."""
+    """Width of the longest part of the names that must stay whole: they are broken at blanks
+    alone."""
     return max((len(word) for name in names for word in name.split()), default=0)
 
 
@@ -195,18 +223,28 @@ def _table(rows: Sequence[Row], columns: Sequence[str]) -> Table:
 
     first = rows[0]
     main = first.main_metric
-    best = {name: _best(name, [row.metrics[name] for row in rows]) for name in columns if name in first.metrics}
-    table = Table(title=f"{first.dataset}, protocol {first.protocol}", box=box.SIMPLE_HEAD, padding=0)
+    best = {
+        name: _best(name, [row.metrics[name] for row in rows])
+        for name in columns
+        if name in first.metrics
+    }
+    table = Table(
+        title=f"{first.dataset}, protocol {first.protocol}", box=box.SIMPLE_HEAD, padding=0
+    )
     table.add_column("Q", justify="right", no_wrap=True)
-    table.add_column("answer", min_width=2 + widest_word(row.answer for row in rows), overflow="fold")
+    table.add_column(
+        "answer", min_width=2 + widest_word(row.answer for row in rows), overflow="fold"
+    )
     for name in columns:
         heading = f"{name} {arrow(name)}".strip() if name in first.metrics else name
         table.add_column(heading.replace("@", "\n@"), justify="right", no_wrap=True)
     for row in sorted(rows, key=lambda row: row.metrics[main], reverse=main not in LOWER_IS_BETTER):
         top = row.metrics[main] == best[main]
-        table.add_row("" if row.question is None else str(row.question),
-                      Text(f"★ {row.answer}" if top else row.answer, style="bold" if top else ""),
-                      *(_cell(row, name, best) for name in columns))
+        table.add_row(
+            "" if row.question is None else str(row.question),
+            Text(f"★ {row.answer}" if top else row.answer, style="bold" if top else ""),
+            *(_cell(row, name, best) for name in columns),
+        )
     return table
 
 

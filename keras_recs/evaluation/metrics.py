@@ -2,14 +2,15 @@
 
 Ranking metrics take two arrays and give one value per user:
 
-    hits        (n_users, k) bool: whether the item at each rank of the user's list is relevant, best first
-    n_relevant  (n_users,) whole numbers, at least 1: how many relevant items the user has in all
+    hits        (n_users, k) bool: whether the item at each rank of the user's list is relevant,
+    best first n_relevant  (n_users,) whole numbers, at least 1: how many relevant items the user
+    has in all
 
-The cut-off is the width of `hits`; `hits[:, :5]` gives the metrics at 5. A user without a relevant item has
-no recall; such users are refused here and left out by the protocol.
+The cut-off is the width of `hits`; `hits[:, :5]` gives the metrics at 5. A user without a relevant
+item has no recall; such users are refused here and left out by the protocol.
 
-The metrics of the whole system (coverage, novelty, Gini) take the lists themselves: (n_users, k) item indices
-with -1 where a list is over.
+The metrics of the whole system (coverage, novelty, Gini) take the lists themselves: (n_users, k)
+item indices with -1 where a list is over.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ from typing import Any
 
 import numpy as np
 
-# --- one value per user -------------------------------------------------------------------------------------
+# --- one value per user ---------------------------------------------------------------------------
 
 
 def recall_at(hits: Any, n_relevant: Any) -> np.ndarray:
-    """Recall@k = hits in the list / relevant items of the user (Cleverdon 1967). (n_users,) float64.
+    """Recall@k = hits in the list / relevant items of the user (Cleverdon 1967). (n_users,)
+    float64.
 
     A user with more than k relevant items cannot reach 1: nothing is divided by k here.
 
@@ -46,7 +48,8 @@ def precision_at(hits: Any, n_relevant: Any) -> np.ndarray:
 
 
 def hit_rate_at(hits: Any, n_relevant: Any) -> np.ndarray:
-    """HR@k = 1 if any item of the list is relevant, else 0 (Deshpande & Karypis 2004). (n_users,) float64.
+    """HR@k = 1 if any item of the list is relevant, else 0 (Deshpande & Karypis 2004). (n_users,)
+    float64.
 
     >>> hit_rate_at([[False, True], [False, False]], [1, 1]).tolist()
     [1.0, 0.0]
@@ -72,7 +75,8 @@ def ndcg_at(hits: Any, n_relevant: Any) -> np.ndarray:
 
 
 def reciprocal_rank(hits: Any, n_relevant: Any) -> np.ndarray:
-    """RR@k = 1 / rank of the first hit, 0 without one (Voorhees 1999); its mean is MRR@k. (n_users,) float64.
+    """RR@k = 1 / rank of the first hit, 0 without one (Voorhees 1999); its mean is MRR@k.
+    (n_users,) float64.
 
     >>> reciprocal_rank([[False, True, True], [False, False, False]], [2, 2]).tolist()
     [0.5, 0.0]
@@ -84,8 +88,8 @@ def reciprocal_rank(hits: Any, n_relevant: Any) -> np.ndarray:
 def average_precision(hits: Any, n_relevant: Any) -> np.ndarray:
     """AP@k = (sum over the ranks r that are hits of precision@r) / n_relevant. (n_users,) float64.
 
-    Its mean is MAP@k (Buckley & Voorhees 2000). The divisor is n_relevant, as in trec_eval's `map_cut`. Some
-    libraries divide by min(k, n_relevant), which gives larger values.
+    Its mean is MAP@k (Buckley & Voorhees 2000). The divisor is n_relevant, as in trec_eval's
+    `map_cut`. Some libraries divide by min(k, n_relevant), which gives larger values.
 
     >>> average_precision([[True, False, True]], [4]).tolist()  # (1/1 + 2/3) / 4
     [0.41666666666666663]
@@ -96,11 +100,17 @@ def average_precision(hits: Any, n_relevant: Any) -> np.ndarray:
 
 
 #: The name under which the protocol reports the mean of each.
-PER_USER = {"ndcg": ndcg_at, "recall": recall_at, "hr": hit_rate_at, "precision": precision_at,
-            "mrr": reciprocal_rank, "map": average_precision}
+PER_USER = {
+    "ndcg": ndcg_at,
+    "recall": recall_at,
+    "hr": hit_rate_at,
+    "precision": precision_at,
+    "mrr": reciprocal_rank,
+    "map": average_precision,
+}
 
 
-# --- one value for all lists together -----------------------------------------------------------------------
+# --- one value for all lists together -------------------------------------------------------------
 
 
 def coverage(items: Any, n_items: int) -> float:
@@ -117,10 +127,11 @@ def coverage(items: Any, n_items: int) -> float:
 
 
 def novelty(items: Any, popularity: Any, n_users: int) -> float:
-    """Mean self-information of the recommended items, in bits (Zhou et al. 2010): high where few know them.
+    """Mean self-information of the recommended items, in bits (Zhou et al. 2010): high where few
+    know them.
 
-    The mean of -log2 p(item) over all places of all lists; p is the share of the training users who met the
-    item. An item that nobody met would be infinitely novel; it counts as met by one.
+    The mean of -log2 p(item) over all places of all lists; p is the share of the training users who
+    met the item. An item that nobody met would be infinitely novel; it counts as met by one.
 
     Args:
         items: (n_users, k) item indices, -1 where a list is over.
@@ -139,11 +150,12 @@ def novelty(items: Any, popularity: Any, n_users: int) -> float:
 
 
 def gini(items: Any, n_items: int) -> float:
-    """The Gini coefficient of how often each item is recommended (Gini 1912; Fleder & Hosanagar 2009).
+    """The Gini coefficient of how often each item is recommended (Gini 1912; Fleder & Hosanagar
+    2009).
 
-    0: every item of the catalogue equally often. 1 - 1/n_items: one item in all places. With x the counts in
-    ascending order, G = sum over i = 1 … n of (2i - n - 1) x_i / (n * sum of x). Items that are never
-    recommended count, with 0.
+    0: every item of the catalogue equally often. 1 - 1/n_items: one item in all places. With x the
+    counts in ascending order, G = sum over i = 1 … n of (2i - n - 1) x_i / (n * sum of x). Items
+    that are never recommended count, with 0.
 
     Args:
         items: (n_users, k) item indices, -1 where a list is over.
@@ -159,11 +171,12 @@ def gini(items: Any, n_items: int) -> float:
     return float((2 * place - n_items - 1) @ times / (n_items * times.sum()))
 
 
-# --- ratings ------------------------------------------------------------------------------------------------
+# --- ratings --------------------------------------------------------------------------------------
 
 
 def rmse(predictions: Any, ratings: Any) -> float:
-    """Root of the mean squared error (Herlocker et al. 2004), in the unit of the ratings. Clips nothing.
+    """Root of the mean squared error (Herlocker et al. 2004), in the unit of the ratings. Clips
+    nothing.
 
     >>> rmse([4.0, 2.0], [3.0, 2.0])
     0.7071067811865476
@@ -180,21 +193,29 @@ def mae(predictions: Any, ratings: Any) -> float:
     return float(np.mean(np.abs(_errors(predictions, ratings))))
 
 
-# --- checks -------------------------------------------------------------------------------------------------
+# --- checks ---------------------------------------------------------------------------------------
 
 
 def _checked(hits: Any, n_relevant: Any) -> tuple[np.ndarray, np.ndarray]:
     hits, n_relevant = np.asarray(hits), np.asarray(n_relevant)
     if hits.dtype != bool or hits.ndim != 2 or hits.shape[1] == 0:
-        raise ValueError(f"hits must be bool of shape (n_users, k), got {hits.dtype} of shape {hits.shape}")
+        raise ValueError(
+            f"hits must be bool of shape (n_users, k), got {hits.dtype} of shape {hits.shape}"
+        )
     if n_relevant.shape != hits.shape[:1] or n_relevant.dtype.kind not in "iu":
-        raise ValueError(f"n_relevant must be whole numbers of shape {hits.shape[:1]}, "
-                         f"got {n_relevant.dtype} of shape {n_relevant.shape}")
+        raise ValueError(
+            f"n_relevant must be whole numbers of shape {hits.shape[:1]}, "
+            f"got {n_relevant.dtype} of shape {n_relevant.shape}"
+        )
     if (n_relevant < 1).any():
-        raise ValueError("n_relevant must be at least 1: a user without a relevant item has no recall")
+        raise ValueError(
+            "n_relevant must be at least 1: a user without a relevant item has no recall"
+        )
     if (hits.sum(axis=1) > n_relevant).any():
-        raise ValueError("hits has more hits for a user than n_relevant says there are relevant items; "
-                         "is an item twice in a list?")
+        raise ValueError(
+            "hits has more hits for a user than n_relevant says there are relevant items; "
+            "is an item twice in a list?"
+        )
     return hits, n_relevant
 
 
@@ -207,6 +228,8 @@ def _recommended(items: Any, n_items: int) -> np.ndarray:
 def _errors(predictions: Any, ratings: Any) -> np.ndarray:
     predictions, ratings = np.asarray(predictions, float), np.asarray(ratings, float)
     if predictions.shape != ratings.shape or predictions.ndim != 1 or predictions.size == 0:
-        raise ValueError(f"predictions and ratings must be (n,) and not empty, "
-                         f"got {predictions.shape} and {ratings.shape}")
+        raise ValueError(
+            f"predictions and ratings must be (n,) and not empty, "
+            f"got {predictions.shape} and {ratings.shape}"
+        )
     return predictions - ratings

@@ -1,7 +1,7 @@
 """One protocol for all: the same users, the same items and the same rule for every recommender.
 
-P1 and P2 rank all items that the user has not seen in training. P3 predicts the ratings of the test events.
-`keras_recs.data.split` makes the splits.
+P1 and P2 rank all items that the user has not seen in training. P3 predicts the ratings of the test
+events. `keras_recs.data.split` makes the splits.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ class Evaluation:
     Attributes:
         protocol: of the split: "P1", "P2" or "P3".
         metrics: name, such as "ndcg@10", to value.
-        per_user: name to array, for the metrics that are means over users. Under P3 there is one entry per
-            event: `per_user["rmse"]` holds squared errors (the RMSE is the root of their mean),
-            `per_user["mae"]` absolute ones.
+        per_user: name to array, for the metrics that are means over users. Under P3 there is one
+            entry per event: `per_user["rmse"]` holds squared errors (the RMSE is the root of their
+            mean), `per_user["mae"]` absolute ones.
         users: ids, one per entry of those arrays.
     """
 
@@ -45,11 +45,14 @@ class Evaluation:
     per_user: dict[str, np.ndarray]
     users: np.ndarray
 
-    def interval(self, name: str, level: float = 0.95, n_resamples: int = 2000,
-                 seed: int = 0) -> tuple[float, float]:
-        """The bootstrap percentile interval of a metric over draws of users (Efron & Tibshirani 1993).
+    def interval(
+        self, name: str, level: float = 0.95, n_resamples: int = 2000, seed: int = 0
+    ) -> tuple[float, float]:
+        """The bootstrap percentile interval of a metric over draws of users (Efron & Tibshirani
+        1993).
 
-        It says how much the figure would vary with other users of the same kind, after the same training.
+        It says how much the figure would vary with other users of the same kind, after the same
+        training.
 
         Args:
             name: a metric with per-user values.
@@ -58,8 +61,8 @@ class Evaluation:
             seed: of the draws.
 
         Raises:
-            KeyError: coverage, novelty and Gini belong to all lists together and have no per-user values.
-            ValueError: a level or number out of range.
+            KeyError: coverage, novelty and Gini belong to all lists together and have no per-user
+            values. ValueError: a level or number out of range.
         """
         return bootstrap.interval(self, name, level, n_resamples, seed)
 
@@ -86,17 +89,18 @@ class Evaluation:
 def evaluate(recommender: Recommender, split: Split, *, k: int = 10) -> Evaluation:
     """Measure a recommender that was fitted on `split.train`.
 
-    P1 and P2: `recommend` ranks all items that the user has not seen in training. Only users with a relevant
-    test item count. A test item that the user had met in training cannot be recommended, so it is not
-    relevant; an item that comes twice in the test is one. Metrics: "ndcg@k", "recall@k", "recall@20", "hr@k",
-    "precision@k", "mrr@k", "map@k", and for the lists together "coverage@k", "novelty@k", "gini@k".
+    P1 and P2: `recommend` ranks all items that the user has not seen in training. Only users with a
+    relevant test item count. A test item that the user had met in training cannot be recommended,
+    so it is not relevant; an item that comes twice in the test is one. Metrics: "ndcg@k",
+    "recall@k", "recall@20", "hr@k", "precision@k", "mrr@k", "map@k", and for the lists together
+    "coverage@k", "novelty@k", "gini@k".
 
     P3: `predict` on every test event, clipped to the rating scale. Metrics: "rmse", "mae".
 
-    A recommender that says what it was fitted on (`seen_`, `user_ids_`, `item_ids_`, as `Recommender` does) is not
-    measured on that: where it has met a test pair that the training part does not hold, it was fitted on too much.
-    Pairs that the data repeat later are no such case under P1 and P2, where they are not relevant; under P3, the same
-    pair on both sides is an error.
+    A recommender that says what it was fitted on (`seen_`, `user_ids_`, `item_ids_`, as
+    `Recommender` does) is not measured on that: where it has met a test pair that the training part
+    does not hold, it was fitted on too much. Pairs that the data repeat later are no such case
+    under P1 and P2, where they are not relevant; under P3, the same pair on both sides is an error.
 
     Args:
         recommender: fitted on `split.train`; only its public verbs and attributes are used.
@@ -106,18 +110,23 @@ def evaluate(recommender: Recommender, split: Split, *, k: int = 10) -> Evaluati
     Raises:
         NotFittedError: before `fit`.
         KeyError: the recommender does not know a user or item of the split.
-        ValueError: no user has a relevant test item; the recommender was fitted on test pairs; under P3, pairs that
-            are on both sides; a list with a seen item or with one twice; predictions that are not finite.
+        ValueError: no user has a relevant test item; the recommender was fitted on test pairs;
+            under P3, pairs that are on both sides; a list with a seen item or with one twice;
+            predictions that are not finite.
     """
     require_split(split)
     if isinstance(recommender, type):
-        raise TypeError(f"recommender must be fitted, got the class {recommender.__name__} itself: "
-                        f"{recommender.__name__}().fit(parts.train)")
+        raise TypeError(
+            f"recommender must be fitted, got the class {recommender.__name__} itself: "
+            f"{recommender.__name__}().fit(parts.train)"
+        )
     test = split.test
     _refuse_leaks(recommender, split)
     if split.protocol == "P3":
         events = test.interactions
-        predictions = recommender.predict(test.user_ids.ids[events.users], test.item_ids.ids[events.items])
+        predictions = recommender.predict(
+            test.user_ids.ids[events.users], test.item_ids.ids[events.items]
+        )
         return evaluate_ratings(predictions, split)
     whole_number("k", k)
     truth = Truth(split)
@@ -125,13 +134,17 @@ def evaluate(recommender: Recommender, split: Split, *, k: int = 10) -> Evaluati
     items = np.full((len(truth.users), depth), -1)
     ids = test.user_ids.ids[truth.users]
     for start in range(0, len(ids), BLOCK_USERS):
-        asked = ids[start:start + BLOCK_USERS]
+        asked = ids[start : start + BLOCK_USERS]
         lists = recommender.recommend(asked, depth)
         if lists.items.shape != (len(asked), depth):
-            raise ValueError(f"recommend must give {depth} items for each of {len(asked)} users, "
-                             f"got shape {lists.items.shape}")
+            raise ValueError(
+                f"recommend must give {depth} items for each of {len(asked)} users, "
+                f"got shape {lists.items.shape}"
+            )
         valid = lists.valid
-        items[start:start + len(asked)][valid] = test.item_ids.index("recommended items", lists.items[valid])
+        items[start : start + len(asked)][valid] = test.item_ids.index(
+            "recommended items", lists.items[valid]
+        )
     return _evaluate_lists(items, truth, k)
 
 
@@ -139,8 +152,9 @@ def evaluate_scores(scores: Any, split: Split, k: int = 10) -> Evaluation:
     """Measure a matrix of scores by P1 or P2, as `evaluate` does a recommender.
 
     Args:
-        scores: (n_users, n_items), higher is better, in the order of the data set's ids. Items seen in
-            training are masked here. Equal scores rank by the lower item; -inf keeps an item out of the list.
+        scores: (n_users, n_items), higher is better, in the order of the data set's ids. Items seen
+            in training are masked here. Equal scores rank by the lower item; -inf keeps an item out
+            of the list.
         split: as `keras_recs.data.split` makes it.
         k: length of the lists.
 
@@ -159,7 +173,8 @@ def evaluate_scores(scores: Any, split: Split, k: int = 10) -> Evaluation:
     items = np.empty((len(truth.users), depth), np.int64)
     for block in blocks(len(truth.users), truth.n_items):
         users = truth.users[block]
-        # A copy, because seen items are overwritten. What is not float32 becomes float64: nothing is rounded.
+        # A copy, because seen items are overwritten. What is not float32 becomes float64: nothing
+        # is rounded.
         table = scores[users].astype(np.float32 if scores.dtype == np.float32 else np.float64)
         table[cells_of(split.train.seen[users])] = -np.inf
         items[block] = top_k(table, depth)[0]
@@ -180,17 +195,23 @@ def evaluate_ratings(predictions: Any, split: Split) -> Evaluation:
     test = split.test
     test.require("ratings", by="evaluate_ratings")
     assert test.interactions.ratings is not None  # `require` has seen to it
-    predictions = column("predictions", numbers(Where("predictions"), predictions), length=len(test))
+    predictions = column(
+        "predictions", numbers(Where("predictions"), predictions), length=len(test)
+    )
     if test.rating_scale is not None:
         predictions = predictions.clip(*test.rating_scale)
     ratings = test.interactions.ratings.astype(np.float64)
     errors = predictions - ratings
     values = {"rmse": metrics.rmse(predictions, ratings), "mae": metrics.mae(predictions, ratings)}
-    return Evaluation(split.protocol, values, {"rmse": errors ** 2, "mae": np.abs(errors)},
-                      test.user_ids.ids[test.interactions.users])
+    return Evaluation(
+        split.protocol,
+        values,
+        {"rmse": errors**2, "mae": np.abs(errors)},
+        test.user_ids.ids[test.interactions.users],
+    )
 
 
-# --- leaks ---------------------------------------------------------------------------------------------------
+# --- leaks ----------------------------------------------------------------------------------------
 
 
 def _refuse_leaks(recommender: Any, split: Split) -> None:
@@ -199,14 +220,18 @@ def _refuse_leaks(recommender: Any, split: Split) -> None:
     tested, trained = _pairs(test), _pairs(split.train)
     shared = np.isin(tested, trained, assume_unique=True)
     if split.protocol == "P3" and shared.any():
-        raise ValueError(f"the split leaks: {np.count_nonzero(shared):,} of its {len(tested):,} test pairs of a user "
-                         "and an item are in its training part, too; keras_recs.data.split keeps a pair on one side")
+        raise ValueError(
+            f"the split leaks: {np.count_nonzero(shared):,} of its {len(tested):,} test pairs of a user "
+            "and an item are in its training part, too; keras_recs.data.split keeps a pair on one side"
+        )
     users, items = np.divmod(tested[~shared], n_items)
     met = _met(recommender, test.user_ids.ids[users], test.item_ids.ids[items])
     if met:
-        raise ValueError(f"this {type(recommender).__name__} was fitted on {met:,} of the {len(users):,} test pairs, "
-                         "so its figures would say how well it remembers: fit on parts.train, where parts = "
-                         "split(data)")
+        raise ValueError(
+            f"this {type(recommender).__name__} was fitted on {met:,} of the {len(users):,} test pairs, "
+            "so its figures would say how well it remembers: fit on parts.train, where parts = "
+            "split(data)"
+        )
 
 
 def _pairs(data: Dataset) -> np.ndarray:
@@ -215,9 +240,12 @@ def _pairs(data: Dataset) -> np.ndarray:
 
 
 def _met(recommender: Any, users: np.ndarray, items: np.ndarray) -> int:
-    """How many of these pairs of ids the recommender was fitted on; 0 where it does not say what it was fitted on."""
+    """How many of these pairs of ids the recommender was fitted on; 0 where it does not say what it
+    was fitted on."""
     seen: Any
-    seen, user_ids, item_ids = (getattr(recommender, name, None) for name in ("seen_", "user_ids_", "item_ids_"))
+    seen, user_ids, item_ids = (
+        getattr(recommender, name, None) for name in ("seen_", "user_ids_", "item_ids_")
+    )
     if not sparse.issparse(seen) or user_ids is None or item_ids is None:
         return 0
     rows, columns = _places(np.asarray(user_ids), users), _places(np.asarray(item_ids), items)
@@ -236,15 +264,15 @@ def _places(ids: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     return np.where(ids[place] == wanted, place, -1)
 
 
-# --- what the ranking protocols share -----------------------------------------------------------------------
+# --- what the ranking protocols share -------------------------------------------------------------
 
 
 class Truth:
     """Which test items are relevant, and for whom. Users and items are indices here.
 
     Attributes:
-        relevant: sorted keys user * n_items + item, each once, without what the user had met in training.
-        users: those with at least one, in order.
+        relevant: sorted keys user * n_items + item, each once, without what the user had met in
+        training. users: those with at least one, in order.
         n_relevant: (len(users),) how many each of them has.
     """
 
@@ -257,7 +285,9 @@ class Truth:
         tested = np.unique(events.users * self.n_items + events.items)
         self.relevant = tested[~_contains(self.seen, tested)]
         if len(self.relevant) == 0:
-            raise ValueError("no user has a test item that is new to them: there is nothing to evaluate")
+            raise ValueError(
+                "no user has a test item that is new to them: there is nothing to evaluate"
+            )
         self.users, self.n_relevant = np.unique(self.relevant // self.n_items, return_counts=True)
 
     @cached_property
@@ -271,8 +301,10 @@ class Truth:
         keys = self.users[:, None] * self.n_items + items
         valid = items >= 0
         if (_contains(self.seen, keys) & valid).any():
-            raise ValueError("a list has an item that its user met in training; "
-                             "was the recommender fitted on split.train?")
+            raise ValueError(
+                "a list has an item that its user met in training; "
+                "was the recommender fitted on split.train?"
+            )
         ordered = np.sort(items, axis=1)
         if ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)).any():
             raise ValueError("a list has the same item twice")
@@ -282,23 +314,29 @@ class Truth:
 def _evaluate_lists(items: np.ndarray, truth: Truth, k: int) -> Evaluation:
     """From (n_users, at least max(k, RECALL_DEPTH)) item indices, -1 where a list is over."""
     hits = truth.hits(items)
-    per_user = {f"{name}@{k}": metric(hits[:, :k], truth.n_relevant)
-                for name, metric in metrics.PER_USER.items()}
+    per_user = {
+        f"{name}@{k}": metric(hits[:, :k], truth.n_relevant)
+        for name, metric in metrics.PER_USER.items()
+    }
     per_user[f"recall@{RECALL_DEPTH}"] = metrics.recall_at(hits[:, :RECALL_DEPTH], truth.n_relevant)
     values = {name: float(of_users.mean()) for name, of_users in per_user.items()}
     train, top = truth.split.train, items[:, :k]
     trained = np.unique(train.interactions.users).size
-    values |= {f"coverage@{k}": metrics.coverage(top, truth.n_items),
-               f"novelty@{k}": metrics.novelty(top, train.popularity, trained),
-               f"gini@{k}": metrics.gini(top, truth.n_items)}
+    values |= {
+        f"coverage@{k}": metrics.coverage(top, truth.n_items),
+        f"novelty@{k}": metrics.novelty(top, train.popularity, trained),
+        f"gini@{k}": metrics.gini(top, truth.n_items),
+    }
     return Evaluation(truth.split.protocol, values, per_user, train.user_ids.ids[truth.users])
 
 
 def require_split(split: Any) -> None:
     """A TypeError that says what to pass, unless `split` is a Split."""
     if not isinstance(split, Split):
-        raise TypeError(f"a Split is needed, which has the test to measure on; got a {type(split).__name__}. "
-                        "parts = keras_recs.split(data) makes one: fit on parts.train, and pass parts")
+        raise TypeError(
+            f"a Split is needed, which has the test to measure on; got a {type(split).__name__}. "
+            "parts = keras_recs.split(data) makes one: fit on parts.train, and pass parts"
+        )
 
 
 def checked_scores(scores: Any, split: Split) -> np.ndarray:
@@ -307,8 +345,10 @@ def checked_scores(scores: Any, split: Split) -> np.ndarray:
     scores = np.asarray(scores)
     shape = (split.train.n_users, split.train.n_items)
     if scores.shape != shape:
-        raise ValueError(f"scores must have shape {shape}, a row per user and a column per item; "
-                         f"got {scores.shape}")
+        raise ValueError(
+            f"scores must have shape {shape}, a row per user and a column per item; "
+            f"got {scores.shape}"
+        )
     if any(np.isnan(scores[block]).any() for block in blocks(*shape)):
         raise ValueError("scores must not have NaN")
     return scores
@@ -322,7 +362,9 @@ def blocks(n: int, width: int) -> Iterator[slice]:
 
 def cells_of(matrix: sparse.csr_array) -> tuple[np.ndarray, np.ndarray]:
     """Rows and columns (int64) of the stored entries, in their order."""
-    return np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr)), matrix.indices.astype(np.int64)
+    return np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr)), matrix.indices.astype(
+        np.int64
+    )
 
 
 def _contains(ordered: np.ndarray, keys: np.ndarray) -> np.ndarray:

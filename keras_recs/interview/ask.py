@@ -1,4 +1,5 @@
-"""The interview: a question, time to answer, the answer and the rubric, a grade, and the follow-ups in the same way."""
+"""The interview: a question, time to answer, the answer and the rubric, a grade, and the follow-ups
+in the same way."""
 
 from __future__ import annotations
 
@@ -38,7 +39,8 @@ class Session:
         self.grades = 0
 
     def question(self, q: Question, only_due: bool = False) -> None:
-        """Ask a question and its follow-ups; with `only_due`, leave out follow-ups that are not due yet.
+        """Ask a question and its follow-ups; with `only_due`, leave out follow-ups that are not due
+        yet.
 
         Raises:
             Ended: at the end of the input, or after a q.
@@ -120,7 +122,9 @@ class Session:
         now = _now()
         due = self.memory.grade(key, level, now, seconds)
         self.grades += 1
-        self.line(self.words["next"].format(level=self.words[level], when=when(due - now, self.language)))
+        self.line(
+            self.words["next"].format(level=self.words[level], when=when(due - now, self.language))
+        )
 
     def _say(self, text: str, end: str = "\n") -> None:
         self.out.print(text, end=end, soft_wrap=True, highlight=False, markup=False)
@@ -137,7 +141,8 @@ class Session:
 
 
 def choose(memory: Memory, done: set[int]) -> Question | None:
-    """The question to ask next: the one that is due first, else a random one that was never asked, else none.
+    """The question to ask next: the one that is due first, else a random one that was never asked,
+    else none.
 
     `done` are the numbers of those that were asked in this sitting.
     """

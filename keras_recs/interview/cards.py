@@ -1,7 +1,7 @@
 """Cards for Anki: question and answer, rubric, and one card for each follow-up.
 
-Ids depend on the question, the follow-up's English words and the language only, so that an import of a later export
-updates the cards that are there and keeps what Anki knows of them.
+Ids depend on the question, the follow-up's English words and the language only, so that an import
+of a later export updates the cards that are there and keeps what Anki knows of them.
 """
 
 from __future__ import annotations
@@ -30,22 +30,41 @@ td {border-top: 1px solid silver; padding: .3em .6em; vertical-align: top;}
 
 
 def write(questions: Sequence[Question], language: str, out: Path) -> int:
-    """Write the cards of these questions to an .apkg file, in one step; the number of cards is returned.
+    """Write the cards of these questions to an .apkg file, in one step; the number of cards is
+    returned.
 
     Raises:
         OSError: the file cannot be written.
     """
     model = genanki.Model(
-        _id("model"), "keras_recs interview", fields=[{"name": name} for name in ("Head", "Front", "Back")],
-        templates=[{"name": "Card", "qfmt": '<div class="head">{{Head}}</div><div class="asked">{{Front}}</div>',
-                    "afmt": "{{FrontSide}}<hr id=answer>{{Back}}"}], css=_CSS, sort_field_index=0)
+        _id("model"),
+        "keras_recs interview",
+        fields=[{"name": name} for name in ("Head", "Front", "Back")],
+        templates=[
+            {
+                "name": "Card",
+                "qfmt": '<div class="head">{{Head}}</div><div class="asked">{{Front}}</div>',
+                "afmt": "{{FrontSide}}<hr id=answer>{{Back}}",
+            }
+        ],
+        css=_CSS,
+        sort_field_index=0,
+    )
     decks = []
     for q in questions:
         texts = interview(q, language)
-        deck = genanki.Deck(_id(f"deck {language} {q.stem}"), f"keras_recs {language}::{q.number:02d} {texts.title}")
+        deck = genanki.Deck(
+            _id(f"deck {language} {q.stem}"), f"keras_recs {language}::{q.number:02d} {texts.title}"
+        )
         for key, head, front, back in _cards(q, texts):
-            deck.add_note(genanki.Note(model, [head, front, back], tags=["keras_recs", q.stem, language],
-                                       guid=genanki.guid_for("keras_recs", language, key)))
+            deck.add_note(
+                genanki.Note(
+                    model,
+                    [head, front, back],
+                    tags=["keras_recs", q.stem, language],
+                    guid=genanki.guid_for("keras_recs", language, key),
+                )
+            )
         decks.append(deck)
     part = out.with_name(f".{out.name}.part")
     try:
@@ -62,8 +81,10 @@ def _cards(q: Question, texts: Interview) -> Iterator[tuple[str, str, str, str]]
     main, *others = keys(q)
     name = html.escape(f"{words['question'].format(number=q.number)} · {texts.title}", quote=False)
     yield main, name, to_html(texts.asked), to_html(texts.sixty_seconds)
-    rows = "".join(f"<tr><td><b>{words[level.level]}</b></td><td>{to_html(level.text)}</td></tr>"
-                   for level in texts.rubric)
+    rows = "".join(
+        f"<tr><td><b>{words[level.level]}</b></td><td>{to_html(level.text)}</td></tr>"
+        for level in texts.rubric
+    )
     sentence = to_html(f"{words['a strong candidate']}{texts.sentence}")
     yield f"{main} rubric", name, words["front rubric"], f"<table>{rows}</table>{sentence}"
     for index, (key, follow_up) in enumerate(zip(others, texts.follow_ups, strict=True), 1):

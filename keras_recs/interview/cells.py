@@ -8,15 +8,20 @@ from keras_recs.interview.texts import Interview, interview
 from keras_recs.interview.words import WORDS
 from keras_recs.questions import Question
 
-#: The kinds of cells, in the order in which they stand; the cell's metadata names its kind under `keras_recs`.
+#: The kinds of cells, in the order in which they stand; the cell's metadata names its kind under
+#: `keras_recs`.
 KINDS = ("question", "sixty-seconds", "follow-ups", "rubric")
 
 
 def cell(q: Question, kind: str) -> str:
     """The source of the cell of this kind in the notebook of a built question."""
     english, chinese = interview(q, "en"), interview(q, "zh")
-    return {"question": _question, "sixty-seconds": _sixty_seconds,
-            "follow-ups": _follow_ups, "rubric": _rubric}[kind](english, chinese)
+    return {
+        "question": _question,
+        "sixty-seconds": _sixty_seconds,
+        "follow-ups": _follow_ups,
+        "rubric": _rubric,
+    }[kind](english, chinese)
 
 
 def about(text: Interview) -> str:
@@ -25,8 +30,13 @@ def about(text: Interview) -> str:
     minutes = words["minutes"].format(answer=text.minutes.answer)
     if text.minutes.code:
         minutes += words["minutes to code"].format(code=text.minutes.code)
-    return " · ".join([words["difficulty"].format(difficulty=text.difficulty), minutes,
-                       words["frequency"].format(frequency=text.frequency)])
+    return " · ".join(
+        [
+            words["difficulty"].format(difficulty=text.difficulty),
+            minutes,
+            words["frequency"].format(frequency=text.frequency),
+        ]
+    )
 
 
 def _question(english: Interview, chinese: Interview) -> str:
@@ -53,8 +63,11 @@ def _follow_ups(english: Interview, chinese: Interview) -> str:
 
 
 def _folded(text: Interview) -> str:
-    return "\n\n".join(f"<details><summary><b>{html.escape(follow_up.question, quote=False)}</b></summary>\n\n"
-                       f"{follow_up.answer}\n</details>" for follow_up in text.follow_ups)
+    return "\n\n".join(
+        f"<details><summary><b>{html.escape(follow_up.question, quote=False)}</b></summary>\n\n"
+        f"{follow_up.answer}\n</details>"
+        for follow_up in text.follow_ups
+    )
 
 
 def _rubric(english: Interview, chinese: Interview) -> str:

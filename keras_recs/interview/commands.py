@@ -20,16 +20,32 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("number", type=Number(), required=False)
 @LANGUAGE
-@click.option("--all", "every", is_flag=True, help="List all questions, the one due first on top, and ask none.")
+@click.option(
+    "--all",
+    "every",
+    is_flag=True,
+    help="List all questions, the one due first on top, and ask none.",
+)
 @click.option("--once", is_flag=True, help="Stop after one question, also where others are due.")
-@click.option("--folder", type=click.Path(file_okay=False, path_type=Path), default=None,
-              help="Where the grades are kept; your practice folder by default.")
+@click.option(
+    "--folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=None,
+    help="Where the grades are kept; your practice folder by default.",
+)
 @AS_JSON
-def ask(number: Question | None, language: str, every: bool, once: bool, folder: Path | None, as_json: bool) -> None:
+def ask(
+    number: Question | None,
+    language: str,
+    every: bool,
+    once: bool,
+    folder: Path | None,
+    as_json: bool,
+) -> None:
     """Be asked, as in the interview, and grade yourself.
 
-    Question NUMBER, or the one that is due: answer aloud, compare, grade. What went badly comes back sooner.
-    """
+    Question NUMBER, or the one that is due: answer aloud, compare, grade. What went badly comes
+    back sooner."""
     from keras_recs.interview.ask import Ended, Session, choose
     from keras_recs.interview.memory import FILE, Memory
     from keras_recs.interview.words import WORDS
@@ -41,7 +57,9 @@ def ask(number: Question | None, language: str, every: bool, once: bool, folder:
         raise click.UsageError(f"--all lists every question; leave out {number.number}, or --all")
     memory = Memory((folder or find_folder()) / FILE)
     if memory.aside:
-        click.echo(WORDS[language]["damaged"].format(file=memory.file, aside=memory.aside.name), err=True)
+        click.echo(
+            WORDS[language]["damaged"].format(file=memory.file, aside=memory.aside.name), err=True
+        )
     if every:
         _list(memory, language, as_json)
         return
@@ -81,12 +99,26 @@ def _list(memory: Memory, language: str, as_json: bool) -> None:
         of = keys(q)
         first = memory.first_due(of)
         last = memory.graded.get(of[0])
-        rows.append({"number": q.number, "title": q.title if language == "en" else q.title_zh,
-                     "due": first[1].isoformat() if first else None, "level": last.level if last else None,
-                     "graded": sum(key in memory.graded for key in of), "of": len(of)})
+        rows.append(
+            {
+                "number": q.number,
+                "title": q.title if language == "en" else q.title_zh,
+                "due": first[1].isoformat() if first else None,
+                "level": last.level if last else None,
+                "graded": sum(key in memory.graded for key in of),
+                "of": len(of),
+            }
+        )
     # what is due, then what is new, then what comes later
-    rows.sort(key=lambda row: (0, row["due"]) if row["due"] and row["due"] <= now.isoformat()
-              else (1, "") if not row["due"] else (2, row["due"]))
+    rows.sort(
+        key=lambda row: (
+            (0, row["due"])
+            if row["due"] and row["due"] <= now.isoformat()
+            else (1, "")
+            if not row["due"]
+            else (2, row["due"])
+        )
+    )
     if as_json:
         print_json(rows)
         return
@@ -94,16 +126,31 @@ def _list(memory: Memory, language: str, as_json: bool) -> None:
     out = table("", words["title"], words["when"], words["last"], words["graded"])
     for row in rows:
         due = datetime.fromisoformat(row["due"]) if row["due"] else None
-        shown = words["new"] if due is None else words["due now"] if due <= now else when(due - now, language)
-        out.add_row(str(row["number"]), row["title"], shown, words[row["level"]] if row["level"] else "",
-                    f"{row['graded']}/{row['of']}")
+        shown = (
+            words["new"]
+            if due is None
+            else words["due now"]
+            if due <= now
+            else when(due - now, language)
+        )
+        out.add_row(
+            str(row["number"]),
+            row["title"],
+            shown,
+            words[row["level"]] if row["level"] else "",
+            f"{row['graded']}/{row['of']}",
+        )
     console().print(out)
 
 
 @click.command()
 @click.argument("numbers", nargs=-1, type=Number(built=True))
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.apkg",
-              help="The file to write, for Anki: File, Import.  [required]")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE.apkg",
+    help="The file to write, for Anki: File, Import.  [required]",
+)
 @LANGUAGE
 def cards(numbers: tuple[Question, ...], out: Path | None, language: str) -> None:
     """Export questions and answers as cards for Anki.

@@ -11,12 +11,16 @@ _SHOWN = re.compile(r"\$\$[^$]+\$\$")
 _FORMULA = re.compile(r"\$[^$]+\$")
 _HAN = r"[\u3400-\u4dbf\u4e00-\u9fff]"
 _LATIN = r"[A-Za-z0-9][A-Za-z0-9_@.\-]*"
-# A number that is not part of a name, such as NDCG@10, ML-100K or float32. Chinese may stand right beside it.
-_FIGURE = re.compile(r"(?<![A-Za-z0-9_@.\-])[+\-−]?\d+(?:,\d{3})*(?:\.\d+)?(?![A-Za-z0-9_@]|\.\d|-[A-Za-z])")
+# A number that is not part of a name, such as NDCG@10, ML-100K or float32. Chinese may stand right
+# beside it.
+_FIGURE = re.compile(
+    r"(?<![A-Za-z0-9_@.\-])[+\-−]?\d+(?:,\d{3})*(?:\.\d+)?(?![A-Za-z0-9_@]|\.\d|-[A-Za-z])"
+)
 
 
 def spoken(text: str, language: str) -> int:
-    """The words of an English text; the characters of a Chinese one, where a Latin word or a number counts as one.
+    """The words of an English text; the characters of a Chinese one, where a Latin word or a number
+    counts as one.
 
     A formula on a line of its own is written, not said; one within a sentence counts as one.
 
@@ -48,4 +52,4 @@ def names(printed: float, figure: str) -> bool:
     """
     digits = figure.replace(",", "").replace("−", "-")
     places = len(digits.partition(".")[2])
-    return abs(printed - float(digits)) <= 0.5 * 10 ** -places + 1e-9
+    return abs(printed - float(digits)) <= 0.5 * 10**-places + 1e-9

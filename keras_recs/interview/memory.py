@@ -1,8 +1,8 @@
 """What the reader graded, and when each thing is due again, in `practice/ask.json`.
 
-The dates come from the library `fsrs` (Free Spaced Repetition Scheduler). A question and each follow-up is one card
-of it. A follow-up is known by its English words, so that grades stay with it in either language and wherever it moves.
-"""
+The dates come from the library `fsrs` (Free Spaced Repetition Scheduler). A question and each
+follow-up is one card of it. A follow-up is known by its English words, so that grades stay with it
+in either language and wherever it moves."""
 
 from __future__ import annotations
 
@@ -43,8 +43,12 @@ class Graded:
     seconds: float
 
     def as_dict(self) -> dict[str, Any]:
-        return {"level": self.level, "reviews": self.reviews, "seconds": round(self.seconds, 1),
-                "card": self.card.to_dict()}
+        return {
+            "level": self.level,
+            "reviews": self.reviews,
+            "seconds": round(self.seconds, 1),
+            "card": self.card.to_dict(),
+        }
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Graded:
@@ -58,8 +62,14 @@ class Graded:
 
 def keys(q: Question) -> list[str]:
     """The keys of a question and its follow-ups, in the order in which they are asked."""
-    follow_ups = (re.sub(r"\W+", "", follow_up.question).lower() for follow_up in interview(q, "en").follow_ups)
-    return [q.stem[:3], *(f"{q.stem[:3]}-{hashlib.sha256(words.encode()).hexdigest()[:8]}" for words in follow_ups)]
+    follow_ups = (
+        re.sub(r"\W+", "", follow_up.question).lower()
+        for follow_up in interview(q, "en").follow_ups
+    )
+    return [
+        q.stem[:3],
+        *(f"{q.stem[:3]}-{hashlib.sha256(words.encode()).hexdigest()[:8]}" for words in follow_ups),
+    ]
 
 
 class Memory:
@@ -91,7 +101,9 @@ class Memory:
         with FileLock(self.file.with_name(f".{self.file.name}.lock"), timeout=10):
             self._read()  # another session may have graded meanwhile
             before = self.graded.get(key)
-            card, _ = _SCHEDULER.review_card(before.card if before else Card(card_id=0), RATINGS[level], now)
+            card, _ = _SCHEDULER.review_card(
+                before.card if before else Card(card_id=0), RATINGS[level], now
+            )
             self.graded[key] = Graded(card, level, before.reviews + 1 if before else 1, seconds)
             self._write()
         return card.due
@@ -113,7 +125,9 @@ class Memory:
         except UnicodeDecodeError:
             text = ""
         try:
-            self.graded = {key: Graded.from_dict(values) for key, values in json.loads(text)["cards"].items()}
+            self.graded = {
+                key: Graded.from_dict(values) for key, values in json.loads(text)["cards"].items()
+            }
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
             self.aside = self._set_aside()
 

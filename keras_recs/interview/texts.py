@@ -17,9 +17,9 @@
     ## strong
     # sentence
 
-A question that is not built yet has `# asked` and `# coming`, one line on what it will be. The three lines at the
-top are facts of the question, so they stand in the English file only. Lines of a paragraph are joined when they
-are read: with a space in English, without one in Chinese.
+A question that is not built yet has `# asked` and `# coming`, one line on what it will be. The
+three lines at the top are facts of the question, so they stand in the English file only. Lines of a
+paragraph are joined when they are read: with a space in English, without one in Chinese.
 """
 
 from __future__ import annotations
@@ -37,18 +37,23 @@ from keras_recs.questions import Question, question
 LANGUAGES = ("en", "zh")
 LEVELS = ("fails", "weak", "fair", "strong")
 
-#: How often such a question is asked: our judgement, no count. The word of the file, and the word that is shown.
-FREQUENCIES = {"often": {"en": "often", "zh": "经常"},
-               "sometimes": {"en": "sometimes", "zh": "有时"},
-               "rarely": {"en": "rarely", "zh": "较少"}}
+#: How often such a question is asked: our judgement, no count. The word of the file, and the word
+#: that is shown.
+FREQUENCIES = {
+    "often": {"en": "often", "zh": "经常"},
+    "sometimes": {"en": "sometimes", "zh": "有时"},
+    "rarely": {"en": "rarely", "zh": "较少"},
+}
 
 _BUILT = ("asked", "tested", "sixty seconds", "follow-ups", "rubric", "sentence")
 _COMING = ("asked", "coming")
 _NESTED = ("follow-ups", "rubric")
 #: The facts at the top of an English file: what each may be, and an example.
-_FACTS = {"difficulty": ("[1-3]", "2"),
-          "minutes": (r"\d+ to answer, \d+ to code", "5 to answer, 25 to code"),
-          "frequency": ("|".join(FREQUENCIES), "often")}
+_FACTS = {
+    "difficulty": ("[1-3]", "2"),
+    "minutes": (r"\d+ to answer, \d+ to code", "5 to answer, 25 to code"),
+    "frequency": ("|".join(FREQUENCIES), "often"),
+}
 
 
 class TextError(ValueError):
@@ -63,14 +68,16 @@ class FollowUp(NamedTuple):
 
 
 class Level(NamedTuple):
-    """One level of the rubric (fails, weak, fair, strong) and what an answer of this level is like, in Markdown."""
+    """One level of the rubric (fails, weak, fair, strong) and what an answer of this level is like,
+    in Markdown."""
 
     level: str
     text: str
 
 
 class Minutes(NamedTuple):
-    """Minutes that the question takes: to answer with its follow-ups, and to code (0: nothing is coded)."""
+    """Minutes that the question takes: to answer with its follow-ups, and to code (0: nothing is
+    coded)."""
 
     answer: int
     code: int
@@ -85,8 +92,9 @@ class Interview:
         language: en or zh.
         asked: the interviewer's words.
         tested: what the question tests; empty where it is not built.
-        sixty_seconds: the answer, Markdown with formulas between dollars; empty where it is not built.
-        follow_ups, rubric: in the order in which they are shown; empty where it is not built.
+        sixty_seconds: the answer, Markdown with formulas between dollars; empty where it is not
+        built. follow_ups, rubric: in the order in which they are shown; empty where it is not
+        built.
         sentence: one sentence that a strong candidate would say.
         coming: where the question is not built, one line on what it will be; else empty.
         difficulty: 1 (a first interview) to 3 (for specialists).
@@ -147,7 +155,9 @@ def _load(number: int, language: str) -> Interview:
     sources = {}
     for each, name in names.items():
         try:
-            sources[each] = files("keras_recs.interview").joinpath("texts", name).read_text(encoding="utf-8")
+            sources[each] = (
+                files("keras_recs.interview").joinpath("texts", name).read_text(encoding="utf-8")
+            )
         except FileNotFoundError:
             raise TextError(f"{name}: the file is missing") from None
         except UnicodeDecodeError as error:
@@ -166,10 +176,14 @@ def facts(source: str, name: str) -> dict[str, str]:
             continue
         key, colon, value = (each.strip() for each in line.partition(":"))
         if not colon or key not in _FACTS or key in found:
-            raise TextError(f"{name}, line {at}: expected {', '.join(_FACTS)}, each once, got {line!r}")
+            raise TextError(
+                f"{name}, line {at}: expected {', '.join(_FACTS)}, each once, got {line!r}"
+            )
         pattern, example = _FACTS[key]
         if not re.fullmatch(pattern, value):
-            raise TextError(f"{name}, line {at}: {key} cannot be {value!r}; it looks like {example!r}")
+            raise TextError(
+                f"{name}, line {at}: {key} cannot be {value!r}; it looks like {example!r}"
+            )
         found[key] = value
     for key in _FACTS:
         if key not in found:
@@ -178,17 +192,26 @@ def facts(source: str, name: str) -> dict[str, str]:
 
 
 def parse(q: Question, language: str, source: str, name: str, stated: dict[str, str]) -> Interview:
-    """`source`, the text of the file `name`, as an Interview; `stated` are the facts of the English file."""
+    """`source`, the text of the file `name`, as an Interview; `stated` are the facts of the English
+    file."""
     wanted = _BUILT if q.built else _COMING
     parts = _parts(enumerate(source.splitlines(), 1), "# ")
     for part, expected in zip_longest(parts, wanted):
         if part is None:
-            raise TextError(f"{name}, line {source.count(chr(10))}: the part {expected!r} is missing")
+            raise TextError(
+                f"{name}, line {source.count(chr(10))}: the part {expected!r} is missing"
+            )
         if part.heading != expected:
             ought = "nothing more" if expected is None else repr(expected)
-            raise TextError(f"{name}, line {part.at}: expected {ought}, got the part {part.heading!r}")
-    text = {part.heading: _text(part, language, name) for part in parts if part.heading not in _NESTED}
-    nested = {part.heading: _nested(part, language, name) for part in parts if part.heading in _NESTED}
+            raise TextError(
+                f"{name}, line {part.at}: expected {ought}, got the part {part.heading!r}"
+            )
+    text = {
+        part.heading: _text(part, language, name) for part in parts if part.heading not in _NESTED
+    }
+    nested = {
+        part.heading: _nested(part, language, name) for part in parts if part.heading in _NESTED
+    }
     answer, code = (int(number) for number in re.findall(r"\d+", stated["minutes"]))
     return Interview(
         number=q.number,
@@ -209,7 +232,8 @@ def parse(q: Question, language: str, source: str, name: str, stated: dict[str, 
 
 
 def _parts(lines: Iterable[tuple[int, str]], mark: str) -> list[_Part]:
-    """The parts that begin with a heading of this mark; what stands before the first is left out."""
+    """The parts that begin with a heading of this mark; what stands before the first is left
+    out."""
     found: list[tuple[str, int, list[tuple[int, str]]]] = []
     for at, line in lines:
         if line.startswith(mark):
@@ -232,8 +256,10 @@ def _nested(part: _Part, language: str, name: str) -> list[tuple[str, str]]:
         for each, level in zip_longest(inner, LEVELS):
             if each is None or each.heading != level:
                 at, got = (part.at, "nothing") if each is None else (each.at, repr(each.heading))
-                raise TextError(f"{name}, line {at}: the rubric has the levels {', '.join(LEVELS)}; got {got} "
-                                f"where {level or 'nothing more'} was expected")
+                raise TextError(
+                    f"{name}, line {at}: the rubric has the levels {', '.join(LEVELS)}; got {got} "
+                    f"where {level or 'nothing more'} was expected"
+                )
     return [(each.heading, _text(each, language, name)) for each in inner]
 
 
@@ -243,7 +269,9 @@ def _text(part: _Part, language: str, name: str) -> str:
     if not text:
         raise TextError(f"{name}, line {part.at}: nothing stands under {part.heading!r}")
     if text.count("$") % 2:
-        raise TextError(f"{name}, line {part.at}: a dollar without its partner under {part.heading!r}")
+        raise TextError(
+            f"{name}, line {part.at}: a dollar without its partner under {part.heading!r}"
+        )
     return text
 
 
@@ -264,7 +292,13 @@ def join_lines(lines: Iterable[str], language: str) -> str:
     out: list[str] = []
     for line in lines:
         stripped = line.strip()
-        if not stripped or not out or not out[-1] or _OWN_LINE.match(stripped) or out[-1].endswith("$$"):
+        if (
+            not stripped
+            or not out
+            or not out[-1]
+            or _OWN_LINE.match(stripped)
+            or out[-1].endswith("$$")
+        ):
             out.append(stripped)
             continue
         latin = _LATIN.match(out[-1][-1]) and _LATIN.match(stripped[0])

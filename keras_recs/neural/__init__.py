@@ -16,6 +16,19 @@ from keras_recs.neural.thin_logs import (  # noqa: E402
     thinner_side,
 )
 
-__all__ = ["Batch", "KerasRecommender", "RankingModel", "RankingRecommender", "configure_gpus", "device_report",
-           "embedding_penalty", "enough_epochs", "events_per_row", "for_cold", "is_thin", "seeded", "thinner_side",
-           "training_strategy"]
+__all__ = [
+    "Batch",
+    "KerasRecommender",
+    "RankingModel",
+    "RankingRecommender",
+    "configure_gpus",
+    "device_report",
+    "embedding_penalty",
+    "enough_epochs",
+    "events_per_row",
+    "for_cold",
+    "is_thin",
+    "seeded",
+    "thinner_side",
+    "training_strategy",
+]

@@ -1,4 +1,5 @@
-"""Where Keras answers train: the GPU when TensorFlow detects one, all of them when there are several."""
+"""Where Keras answers train: the GPU when TensorFlow detects one, all of them when there are
+several."""
 
 from __future__ import annotations
 
@@ -28,8 +29,8 @@ class DeviceReport:
 def configure_gpus() -> tuple[str, ...]:
     """Let GPU memory grow as needed instead of taking all of it; the names of the GPUs.
 
-    TensorFlow only takes this setting before it first touches a GPU. When that has happened already, whoever did
-    it chose the setting, and it stays.
+    TensorFlow only takes this setting before it first touches a GPU. When that has happened
+    already, whoever did it chose the setting, and it stays.
     """
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
@@ -41,8 +42,9 @@ def configure_gpus() -> tuple[str, ...]:
 
 
 def training_strategy() -> tf.distribute.Strategy:
-    """The strategy to build and train under: the caller's, when one is in scope; `MirroredStrategy` when there is
-    more than one GPU; else TensorFlow's default, which takes the GPU when there is one."""
+    """The strategy to build and train under: the caller's, when one is in scope; `MirroredStrategy`
+    when there is more than one GPU; else TensorFlow's default, which takes the GPU when there is
+    one."""
     if tf.distribute.has_strategy():
         return tf.distribute.get_strategy()
     gpus = configure_gpus()
@@ -61,5 +63,11 @@ def device_report() -> DeviceReport:
         words = f"{type(strategy).__name__} over {strategy.num_replicas_in_sync} devices"
     else:
         words = "one GPU" if gpus else "CPU"
-    return DeviceReport(tf.__version__, gpus, tuple(c.name for c in tf.config.list_physical_devices("CPU")), words,
-                        keras.config.dtype_policy().name, tf.test.is_built_with_gpu_support())
+    return DeviceReport(
+        tf.__version__,
+        gpus,
+        tuple(c.name for c in tf.config.list_physical_devices("CPU")),
+        words,
+        keras.config.dtype_policy().name,
+        tf.test.is_built_with_gpu_support(),
+    )

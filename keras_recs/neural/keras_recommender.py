@@ -28,9 +28,9 @@ Batch = tuple[dict[str, np.ndarray], np.ndarray]
 class KerasRecommender(Recommender):
     """Trains the model of `build` on the examples of `_epochs`, wherever TensorFlow finds a device.
 
-    A subclass has the hyperparameters `n_epochs`, `batch_size` and `seed`, and implements `build` and `_epochs`.
-    After `fit`, `model_` is the trained Keras model and `history_` its curves: name -> one value for each epoch.
-    """
+    A subclass has the hyperparameters `n_epochs`, `batch_size` and `seed`, and implements `build`
+    and `_epochs`. After `fit`, `model_` is the trained Keras model and `history_` its curves: name
+    -> one value for each epoch."""
 
     n_epochs: int | None
     batch_size: int
@@ -40,17 +40,20 @@ class KerasRecommender(Recommender):
 
     @abc.abstractmethod
     def build(self, n_users: int, n_items: int) -> keras.Model:
-        """The compiled model. Inputs `user_id` and `item_id`, both (batch,) int32; output (batch, 1)."""
+        """The compiled model. Inputs `user_id` and `item_id`, both (batch,) int32; output (batch,
+        1)."""
 
     @abc.abstractmethod
     def _epochs(self, data: Dataset, rng: np.random.Generator) -> Iterator[Batch]:
-        """Without end, the examples of one epoch after another, each in random order: (inputs by name, labels).
+        """Without end, the examples of one epoch after another, each in random order: (inputs by
+        name, labels).
 
         All epochs are equally long.
         """
 
     def _build(self, data: Dataset) -> keras.Model:
-        """The model for these data: what `build` gives, unless it needs more of them than their sizes."""
+        """The model for these data: what `build` gives, unless it needs more of them than their
+        sizes."""
         return self.build(data.n_users, data.n_items)
 
     def _n_epochs(self) -> int:
@@ -68,41 +71,57 @@ class KerasRecommender(Recommender):
             strategy = training_strategy()
             with strategy.scope():
                 self.model_ = self._build(data)
-            if strategy.num_replicas_in_sync == 1:  # several replicas cannot end on less than all the steps of a call
+            if (
+                strategy.num_replicas_in_sync == 1
+            ):  # several replicas cannot end on less than all the steps of a call
                 self.model_.steps_per_execution = STEPS_AT_ONCE
             epochs = self._epochs(data, np.random.default_rng(self.seed))
             bar = progress(range(self._n_epochs()), description=type(self).__name__)
             for epoch in bar:
                 inputs, labels, size = self._batches(*next(epochs))
-                # One call an epoch, on arrays. A stream from a generator would be one call for all of them, but in
-                # TensorFlow 2.21 it makes the process give freed memory back at once, which costs several times
-                # as much as the training.
-                curves = self.model_.fit(inputs, labels, batch_size=size, shuffle=False, verbose=0,
-                                         initial_epoch=epoch, epochs=epoch + 1).history
+                # One call an epoch, on arrays. A stream from a generator would be one call for all
+                # of them, but in TensorFlow 2.21 it makes the process give freed memory back at
+                # once, which costs several times as much as the training.
+                curves = self.model_.fit(
+                    inputs,
+                    labels,
+                    batch_size=size,
+                    shuffle=False,
+                    verbose=0,
+                    initial_epoch=epoch,
+                    epochs=epoch + 1,
+                ).history
                 for name, values in curves.items():
                     self.history_.setdefault(name, []).extend(float(value) for value in values)
                 loss = self.history_["loss"][-1]
                 if not np.isfinite(loss):
-                    raise FloatingPointError(f"{type(self).__name__} diverged in epoch {epoch + 1}: its loss is "
-                                             f"{loss}; a lower learning_rate may help")
+                    raise FloatingPointError(
+                        f"{type(self).__name__} diverged in epoch {epoch + 1}: its loss is "
+                        f"{loss}; a lower learning_rate may help"
+                    )
                 bar.set_postfix(loss=f"{loss:.4f}", refresh=False)
         self._make_scorer()
 
-    def _batches(self, inputs: dict[str, np.ndarray], labels: np.ndarray,
-                 ) -> tuple[dict[str, np.ndarray], np.ndarray, int]:
+    def _batches(
+        self,
+        inputs: dict[str, np.ndarray],
+        labels: np.ndarray,
+    ) -> tuple[dict[str, np.ndarray], np.ndarray, int]:
         """An epoch cut to whole batches, and their size.
 
-        The last, short batch is filled up from the beginning of the epoch: all batches have one shape, so one
-        graph serves.
+        The last, short batch is filled up from the beginning of the epoch: all batches have one
+        shape, so one graph serves.
         """
         n = len(labels)
         if n == 0:
-            raise ValueError(f"{type(self).__name__} has nothing to learn from: every user has met every item")
+            raise ValueError(
+                f"{type(self).__name__} has nothing to learn from: every user has met every item"
+            )
         size = min(self._batch_size(n), n)
         rows = np.arange(-(-n // size) * size) % n
         return {name: values[rows] for name, values in inputs.items()}, labels[rows], size
 
-    # --- scoring ---------------------------------------------------------------------------------------------
+    # --- scoring ----------------------------------------------------------------------------------
 
     def _make_scorer(self) -> None:
         model = self.model_
@@ -112,7 +131,10 @@ class KerasRecommender(Recommender):
 
         @tf.function(input_signature=[tf.TensorSpec((None,), tf.int32)])
         def rows(users: tf.Tensor) -> tf.Tensor:
-            pairs = {"user_id": tf.repeat(users, n_items), "item_id": tf.tile(tf.range(n_items), [tf.size(users)])}
+            pairs = {
+                "user_id": tf.repeat(users, n_items),
+                "item_id": tf.tile(tf.range(n_items), [tf.size(users)]),
+            }
             return tf.reshape(model(pairs, training=False), (-1, n_items))  # (batch, n_items)
 
         self._rows = rows
@@ -120,7 +142,10 @@ class KerasRecommender(Recommender):
     def _score(self, users: np.ndarray) -> np.ndarray:
         size = max(1, SCORED_AT_ONCE // len(self.item_ids_))
         starts = range(0, len(users), size)
-        blocks = [self._rows(tf.constant(users[start:start + size], tf.int32)).numpy() for start in starts]
+        blocks = [
+            self._rows(tf.constant(users[start : start + size], tf.int32)).numpy()
+            for start in starts
+        ]
         return np.concatenate(blocks) if blocks else np.empty((0, len(self.item_ids_)), np.float32)
 
     def _predict(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
@@ -129,7 +154,7 @@ class KerasRecommender(Recommender):
             return np.empty(0, np.float32)
         return self.model_.predict(pairs, batch_size=SCORED_AT_ONCE, verbose=0)[:, 0]
 
-    # --- saving and copying ----------------------------------------------------------------------------------
+    # --- saving and copying -----------------------------------------------------------------------
 
     def _state(self) -> tuple[dict[str, Any], dict[str, bytes]]:
         state, blobs = super()._state()
@@ -159,7 +184,8 @@ class KerasRecommender(Recommender):
 
 @contextlib.contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Keras, TensorFlow, NumPy and Python seeded inside; the caller's NumPy and Python generators as before after."""
+    """Keras, TensorFlow, NumPy and Python seeded inside; the caller's NumPy and Python generators
+    as before after."""
     python, numpy = random.getstate(), np.random.get_state()
     keras.utils.set_random_seed(seed)
     try:

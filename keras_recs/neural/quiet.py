@@ -9,11 +9,13 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
-# What a TensorFlow without a GPU has to say at import. `TF_CPP_MIN_LOG_LEVEL` silences what comes later, but
-# these lines are written before TensorFlow reads it (tensorflow issue 100442).
-NOTES = re.compile(rb"before absl::InitializeLog\(\)|cudart_stub|cpu_feature_guard|oneDNN custom operations|"
-                   rb"computation_placer|To enable the following instructions|"
-                   rb"Unable to register cu(FFT|DNN|BLAS) factory")
+# What a TensorFlow without a GPU has to say at import. `TF_CPP_MIN_LOG_LEVEL` silences what comes
+# later, but these lines are written before TensorFlow reads it (tensorflow issue 100442).
+NOTES = re.compile(
+    rb"before absl::InitializeLog\(\)|cudart_stub|cpu_feature_guard|oneDNN custom operations|"
+    rb"computation_placer|To enable the following instructions|"
+    rb"Unable to register cu(FFT|DNN|BLAS) factory"
+)
 
 
 @contextlib.contextmanager

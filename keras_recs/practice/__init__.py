@@ -1,4 +1,5 @@
-"""Exercises made from the answers: stubs to fill in, defects to find, and the check of what the reader wrote.
+"""Exercises made from the answers: stubs to fill in, defects to find, and the check of what the
+reader wrote.
 
 In a notebook, on functions and classes that its cells define:
 

@@ -25,13 +25,21 @@ def _folder(context: click.Context, parameter: click.Parameter, value: Path | No
     return folder
 
 
-FOLDER = click.option("--folder", type=click.Path(file_okay=False, path_type=Path), callback=_folder,
-                      help="Where exercises lie; by default the folder `practice` here or above, else a new one here.")
+FOLDER = click.option(
+    "--folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    callback=_folder,
+    help="Where exercises lie; by default the folder `practice` here or above, else a new one here.",
+)
+
 
 class NumberOrFile(Number):
-    """A question, or a file of it, which is then what `check` looks at: its name begins with the question's stem."""
+    """A question, or a file of it, which is then what `check` looks at: its name begins with the
+    question's stem."""
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Question:
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Question:
         if isinstance(value, str) and ctx is not None and value.endswith(".py"):
             stem = Path(value).stem.removesuffix(HUNT)
             if any(q.stem == stem for q in QUESTIONS):
@@ -52,8 +60,8 @@ FORCE = click.option("--force", is_flag=True, help="Overwrite what you have writ
 def practice(number: Question, folder: Path, force: bool) -> None:
     """Write an exercise: an answer without its heart.
 
-    The answer to question NUMBER, with the functions that matter taken out, for you to fill in. It goes to the folder
-    `practice`; `keras-recs check NUMBER` then says how far it is.
+    The answer to question NUMBER, with the functions that matter taken out, for you to fill in. It
+    goes to the folder `practice`; `keras-recs check NUMBER` then says how far it is.
     """
     from keras_recs.practice.exercise import exercise_file
     from keras_recs.practice.screen import Screen
@@ -68,7 +76,9 @@ def practice(number: Question, folder: Path, force: bool) -> None:
     screen.lines.append(f"{file}: fill in")  # never broken: it may be copied
     for name, node in functions.items():
         screen.add(task_of(node) or "", indent, first=f"  {name}  ")
-    screen.lines.append(f"then: keras-recs check {number.number}{_said(folder)}   (with --hint for a first hint)")
+    screen.lines.append(
+        f"then: keras-recs check {number.number}{_said(folder)}   (with --hint for a first hint)"
+    )
     click.echo(screen.text(), color=screen.colour)
 
 
@@ -76,16 +86,42 @@ def practice(number: Question, folder: Path, force: bool) -> None:
 @click.argument("number", type=NumberOrFile(built=True))
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path), required=False)
 @FOLDER
-@click.option("--watch/--once", default=None, help="Check again whenever the file is saved, the default in a terminal; "
-              "or print one report and end.")
-@click.option("--hint", is_flag=True, help="Show the next hint for the first function that is not done.")
+@click.option(
+    "--watch/--once",
+    default=None,
+    help="Check again whenever the file is saved, the default in a terminal; "
+    "or print one report and end.",
+)
+@click.option(
+    "--hint", is_flag=True, help="Show the next hint for the first function that is not done."
+)
 @click.option("--all", "everything", is_flag=True, help="Show every behaviour.")
 @click.option("--reference", is_flag=True, help="Show the reference beside what you have written.")
-@click.option("--full", is_flag=True, help="Also on MovieLens and with pretrained encoders, which takes longer.")
-@click.option("--seconds", type=click.IntRange(min=1), default=300, show_default=True, help="Time limit of one check.")
+@click.option(
+    "--full",
+    is_flag=True,
+    help="Also on MovieLens and with pretrained encoders, which takes longer.",
+)
+@click.option(
+    "--seconds",
+    type=click.IntRange(min=1),
+    default=300,
+    show_default=True,
+    help="Time limit of one check.",
+)
 @AS_JSON
-def check(number: Question, file: Path | None, folder: Path, watch: bool | None, hint: bool, everything: bool,
-          reference: bool, full: bool, seconds: int, as_json: bool) -> None:
+def check(
+    number: Question,
+    file: Path | None,
+    folder: Path,
+    watch: bool | None,
+    hint: bool,
+    everything: bool,
+    reference: bool,
+    full: bool,
+    seconds: int,
+    as_json: bool,
+) -> None:
     """Say how far your answer is, and what comes next.
 
     It is your exercise for question NUMBER, else your bug hunt, or another FILE.
@@ -128,12 +164,16 @@ def _file_to_check(q: Question, folder: Path, given: Path | None) -> Path:
             return given
         if str(given) in ("hint", "all", "reference", "watch", "once", "full", "json"):
             raise click.UsageError(f"there is no file {given}; did you mean --{given}?")
-        raise click.UsageError(f"there is no file {given}; `keras-recs check {q.number}` looks at your exercise")
+        raise click.UsageError(
+            f"there is no file {given}; `keras-recs check {q.number}` looks at your exercise"
+        )
     exercise, hunt = exercise_file(q, folder), hunt_file(q, folder)
     if exercise.is_file() or not hunt.is_file():
         if not exercise.is_file():
-            raise click.UsageError(f"{exercise} does not exist; `keras-recs practice {q.number}{_said(folder)}` "
-                                   "writes it")
+            raise click.UsageError(
+                f"{exercise} does not exist; `keras-recs practice {q.number}{_said(folder)}` "
+                "writes it"
+            )
         return exercise
     return hunt
 
@@ -147,8 +187,14 @@ def _said(folder: Path) -> str:
     return f" --folder {shlex.quote(str(folder))}"
 
 
-def _report_check(exercise: Any, found: Any, new: Sequence[Any], hint: bool, everything: bool, reference: bool,
-                  ) -> None:
+def _report_check(
+    exercise: Any,
+    found: Any,
+    new: Sequence[Any],
+    hint: bool,
+    everything: bool,
+    reference: bool,
+) -> None:
     """One plain report of a check."""
     from keras_recs.practice.screen import Screen, next_exercise
 
@@ -165,8 +211,11 @@ def _report_check(exercise: Any, found: Any, new: Sequence[Any], hint: bool, eve
         name, levels = exercise.hints(found)
         shown = exercise.shown(name)
         if levels and shown:
-            screen.add(f"hint {shown} of {len(levels)}{f' for {name}' if name else ''}: {levels[shown - 1]}", 6,
-                       colour="yellow")
+            screen.add(
+                f"hint {shown} of {len(levels)}{f' for {name}' if name else ''}: {levels[shown - 1]}",
+                6,
+                colour="yellow",
+            )
     if everything:
         screen.add()
         screen.all(found, hunted)
@@ -186,7 +235,11 @@ def _report_check(exercise: Any, found: Any, new: Sequence[Any], hint: bool, eve
     else:
         more = [] if hint or found.broken else ["--hint for a hint"]
         more += [] if everything else [f"--all for all {len(found.behaviours)} behaviours"]
-        more += [] if reference or hunted or not found.readable else ["--reference for the reference beside yours"]
+        more += (
+            []
+            if reference or hunted or not found.readable
+            else ["--reference for the reference beside yours"]
+        )
         if more:
             screen.row([("more:", None), *((text, None) for text in more)], gap="   ")
     click.echo(screen.text(), color=screen.colour)
@@ -196,16 +249,31 @@ def _report_check(exercise: Any, found: Any, new: Sequence[Any], hint: bool, eve
 @click.argument("number", type=Number(built=True), required=False)
 @FOLDER
 @FORCE
-@click.option("--defect", "name", help="Which one to plant; by default, chance picks one you have not repaired.")
-@click.option("--docstrings", is_flag=True, help="Keep docstrings and comments, which say what is right.")
-@click.option("--report", is_flag=True, help="Instead: which tests reject which defects, all against all.")
+@click.option(
+    "--defect",
+    "name",
+    help="Which one to plant; by default, chance picks one you have not repaired.",
+)
+@click.option(
+    "--docstrings", is_flag=True, help="Keep docstrings and comments, which say what is right."
+)
+@click.option(
+    "--report", is_flag=True, help="Instead: which tests reject which defects, all against all."
+)
 @AS_JSON
-def bughunt(number: Question | None, folder: Path, force: bool, name: str | None, docstrings: bool, report: bool,
-            as_json: bool) -> None:
+def bughunt(
+    number: Question | None,
+    folder: Path,
+    force: bool,
+    name: str | None,
+    docstrings: bool,
+    report: bool,
+    as_json: bool,
+) -> None:
     """Write an answer with one defect, for you to find.
 
-    The answer to question NUMBER, with one defect planted. Repair it; `keras-recs check` says whether it is gone.
-    """
+    The answer to question NUMBER, with one defect planted. Repair it; `keras-recs check` says
+    whether it is gone."""
     from keras_recs.practice.defects import defect, defects
     from keras_recs.practice.exercise import hunt_file
     from keras_recs.practice.notes import Notes
@@ -215,7 +283,9 @@ def bughunt(number: Question | None, folder: Path, force: bool, name: str | None
         _report([number] if number else [q for q in QUESTIONS if q.built], as_json)
         return
     if number is None:
-        raise click.MissingParameter(param_hint="'NUMBER'", param_type="argument", message=Number.MISSING)
+        raise click.MissingParameter(
+            param_hint="'NUMBER'", param_type="argument", message=Number.MISSING
+        )
     q = number
     with _errors_in_one_line():
         notes = Notes(folder)
@@ -238,8 +308,7 @@ def bughunt(number: Question | None, folder: Path, force: bool, name: str | None
             mine["hints"].pop("", None)
         if notes.said:
             click.echo(notes.said, err=True)
-    click.echo(f"{file}: the answer, with one defect. Find it, repair it, then\n"
-               f"{check}")
+    click.echo(f"{file}: the answer, with one defect. Find it, repair it, then\n{check}")
 
 
 @click.command()
@@ -260,8 +329,14 @@ def progress(folder: Path, as_json: bool) -> None:
     out.columns[1].overflow = "fold"
     for row in rows:
         best = f"{row['best']} of {row['of']}" if row["of"] else "not tried"
-        out.add_row(str(row["number"]), row["title"], best, str(row["attempts"] or ""), row["date"] or "",
-                    f"{row['repaired']} of {row['defects']}")
+        out.add_row(
+            str(row["number"]),
+            row["title"],
+            best,
+            str(row["attempts"] or ""),
+            row["date"] or "",
+            f"{row['repaired']} of {row['defects']}",
+        )
     console().print(out)
     click.echo("best: behaviours that held at once; repaired: bug hunts")
 
@@ -275,9 +350,19 @@ def progress_rows(folder: Path) -> tuple[list[dict[str, Any]], str | None]:
     rows = []
     for q in (q for q in QUESTIONS if q.built):
         mine = notes.of(q.number)
-        rows.append({"number": q.number, "title": q.title, "holds": mine["holds"], "of": mine["of"],
-                     "best": mine["best"], "attempts": mine["attempts"], "date": mine["date"],
-                     "repaired": len(set(mine["repaired"])), "defects": sum(d.plantable for d in defects(q))})
+        rows.append(
+            {
+                "number": q.number,
+                "title": q.title,
+                "holds": mine["holds"],
+                "of": mine["of"],
+                "best": mine["best"],
+                "attempts": mine["attempts"],
+                "date": mine["date"],
+                "repaired": len(set(mine["repaired"])),
+                "defects": sum(d.plantable for d in defects(q)),
+            }
+        )
     return rows, notes.said
 
 
@@ -296,8 +381,10 @@ def _errors_in_one_line(*kinds: type[Exception]) -> Iterator[None]:
 
 def _write(file: Path, text: str, force: bool, check: str) -> None:
     if file.exists() and not force:
-        raise click.ClickException(f"{file} is there already, and may be your work: `{check}` goes on with it, --force "
-                                   "overwrites it")
+        raise click.ClickException(
+            f"{file} is there already, and may be your work: `{check}` goes on with it, --force "
+            "overwrites it"
+        )
     with _errors_in_one_line():
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf8")
@@ -312,7 +399,11 @@ def _report(questions: Sequence[Question], as_json: bool) -> None:
         return
     out = table("", "defect", "rejected by", "by shape tests alone")
     for row in rows:
-        out.add_row(str(row["question"]), row["defect"], f"{len(row['rejected_by'])} of {row['tests']}",
-                    "yes" if row["by_shape"] else "no")
+        out.add_row(
+            str(row["question"]),
+            row["defect"],
+            f"{len(row['rejected_by'])} of {row['tests']}",
+            "yes" if row["by_shape"] else "no",
+        )
     console().print(out)
     click.echo(summary(rows))

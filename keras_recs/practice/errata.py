@@ -1,4 +1,5 @@
-"""The ledger of published defects, as Markdown: `python -m keras_recs.practice.errata > ERRATA.md`."""
+"""The ledger of published defects, as Markdown: `python -m keras_recs.practice.errata >
+ERRATA.md`."""
 
 from __future__ import annotations
 
@@ -22,7 +23,9 @@ def errata() -> str:
         parts.append(f"\n## {q.number}. {q.title}\n\n{COLUMNS}")
         for d in (d for d in defects(q) if d.published):
             mark = "●" if d.plantable else ""
-            parts.append(f"| {mark} | {_cell(d.title)} | {_cell(d.sees)} | {_cell(d.fix)} | `{d.test}` |\n")
+            parts.append(
+                f"| {mark} | {_cell(d.title)} | {_cell(d.sees)} | {_cell(d.fix)} | `{d.test}` |\n"
+            )
     return "".join(parts)
 
 

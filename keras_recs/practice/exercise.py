@@ -30,8 +30,8 @@ class Exercise:
 
     Args:
         q: the question.
-        file: what is checked. Only the exercise and the hunt in `folder` count: another file is just looked at.
-        folder: the practice folder.
+        file: what is checked. Only the exercise and the hunt in `folder` count: another file is
+        just looked at. folder: the practice folder.
         full, seconds: as for `grading.check`.
     """
 
@@ -65,7 +65,8 @@ class Exercise:
             self.file.write_text(stub(answer_source(self.q)), encoding="utf8")
 
     def record(self, check: Check) -> list[Part]:
-        """Keep what a check has found, where it counts, and say which functions hold now and did not before."""
+        """Keep what a check has found, where it counts, and say which functions hold now and did
+        not before."""
         if self.hunted and check.passed:
             with self.notes.change(self.q.number) as mine:
                 if mine["planted"] and mine["planted"] not in mine["repaired"]:
@@ -88,7 +89,7 @@ class Exercise:
                 mine["functions"] = [part.name for part in held]
         return new
 
-    # --- hints ---------------------------------------------------------------------------------------------------
+    # --- hints ------------------------------------------------------------------------------------
 
     def hints(self, check: Check) -> tuple[str, list[str]]:
         """What the next hint is about, and all its levels; none where nothing is left to do."""

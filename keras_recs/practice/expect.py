@@ -1,7 +1,8 @@
-"""What the question tests say: each expectation carries its reason, in a sentence for whoever wrote the answer.
+"""What the question tests say: each expectation carries its reason, in a sentence for whoever wrote
+the answer.
 
-A plain `assert` shows values and no reason. These show both, and name the classic mistake where the values give it
-away. Everything they raise is an AssertionError.
+A plain `assert` shows values and no reason. These show both, and name the classic mistake where the
+values give it away. Everything they raise is an AssertionError.
 """
 
 from __future__ import annotations
@@ -25,20 +26,30 @@ class Unmet(AssertionError):
         mistake: the sentence of the classic mistake that gives just these values, or None.
     """
 
-    def __init__(self, why: str, yours: str = "", expected: str = "", mistake: str | None = None) -> None:
+    def __init__(
+        self, why: str, yours: str = "", expected: str = "", mistake: str | None = None
+    ) -> None:
         self.why, self.yours, self.expected, self.mistake = why, yours, expected, mistake
         values = [f"yours {yours}, expected {expected}"] if expected else [yours] if yours else []
         super().__init__("\n".join([why, *values, *([mistake] if mistake else [])]))
 
 
-def equal(yours: Any, expected: Any, why: str, *, abs: float = 1e-12, rel: float = 1e-6,
-          mistakes: Mapping[str, Any] | None = None) -> None:
-    """`yours` has the shape of `expected`, and its values: numbers within `abs` or `rel` (of the expected ones),
-    whichever allows more; NaN equals NaN; everything else exactly.
+def equal(
+    yours: Any,
+    expected: Any,
+    why: str,
+    *,
+    abs: float = 1e-12,
+    rel: float = 1e-6,
+    mistakes: Mapping[str, Any] | None = None,
+) -> None:
+    """`yours` has the shape of `expected`, and its values: numbers within `abs` or `rel` (of the
+    expected ones), whichever allows more; NaN equals NaN; everything else exactly.
 
     Args:
         why: one sentence: what ought to be so, and the reason.
-        mistakes: sentence -> the value that a classic mistake gives. The first that `yours` equals is named.
+        mistakes: sentence -> the value that a classic mistake gives. The first that `yours` equals
+            is named.
 
     >>> equal([1.0, 2.5], [1.0, 2.0], "a vote is a mean", mistakes={"the votes were never divided": [1.0, 2.5]})
     Traceback (most recent call last):
@@ -80,11 +91,16 @@ def true(condition: Any, why: str, **seen: Any) -> None:
     first 2, last 3
     """
     if not np.all(condition):
-        raise Unmet(why, ", ".join(f"{name.replace('_', ' ')} {short(value)}" for name, value in seen.items()))
+        raise Unmet(
+            why,
+            ", ".join(f"{name.replace('_', ' ')} {short(value)}" for name, value in seen.items()),
+        )
 
 
 @contextlib.contextmanager
-def error(kind: type[BaseException] | tuple[type[BaseException], ...], match: str, why: str) -> Iterator[None]:
+def error(
+    kind: type[BaseException] | tuple[type[BaseException], ...], match: str, why: str
+) -> Iterator[None]:
     """What runs inside raises `kind`, with a message in which the pattern `match` is found.
 
     Args:
@@ -104,7 +120,8 @@ def error(kind: type[BaseException] | tuple[type[BaseException], ...], match: st
 
 
 def short(value: Any) -> str:
-    """`value` in one short line, whatever it is: no array longer than a few entries, no failing `repr`.
+    """`value` in one short line, whatever it is: no array longer than a few entries, no failing
+    `repr`.
 
     >>> short(np.arange(100.0)), short(np.float32(0.25)), short("ann"), short(short)[:9]
     ('[0, 1, 2, … 97, 98, 99] of shape (100,)', '0.25', "'ann'", 'function ')
@@ -131,7 +148,11 @@ def _short_array(array: np.ndarray) -> str:
     flat = [one(x) for x in array.ravel()[:SHOWN].tolist()]
     if array.size > SHOWN:
         half = SHOWN // 2
-        flat = [*flat[:half], f"… {one(array.ravel()[-half].item())}", *map(one, array.ravel()[1 - half:].tolist())]
+        flat = [
+            *flat[:half],
+            f"… {one(array.ravel()[-half].item())}",
+            *map(one, array.ravel()[1 - half :].tolist()),
+        ]
         return f"[{', '.join(flat)}] of shape {array.shape}"
     return f"[{', '.join(flat)}]" + (f" of shape {array.shape}" if array.ndim > 1 else "")
 
@@ -166,7 +187,9 @@ def _close(mine: np.ndarray, wanted: np.ndarray, abs_: float, rel: float) -> np.
     return np.asarray(mine == wanted)
 
 
-def _named(mine: np.ndarray, mistakes: Mapping[str, Any] | None, abs_: float, rel: float) -> str | None:
+def _named(
+    mine: np.ndarray, mistakes: Mapping[str, Any] | None, abs_: float, rel: float
+) -> str | None:
     """The first sentence whose value `mine` equals."""
     for sentence, value in (mistakes or {}).items():
         wrong = _plain(value)

@@ -1,4 +1,5 @@
-"""Runs the tests of a question on somebody's file, and says which behaviours hold and which function is next."""
+"""Runs the tests of a question on somebody's file, and says which behaviours hold and which
+function is next."""
 
 from __future__ import annotations
 
@@ -24,10 +25,20 @@ from keras_recs.practice.stubs import Function, answer_source, functions, is_to_
 from keras_recs.questions import Question
 
 HERE = Path(__file__).resolve().parent
-FETCHED = {"pytest.mark.data", "pytest.mark.assets"}  # what tests are marked with that need something fetched
+FETCHED = {
+    "pytest.mark.data",
+    "pytest.mark.assets",
+}  # what tests are marked with that need something fetched
 USUAL = "not data and not assets"
 SECONDS = 300  # the longest that a check may take
-HOLDS, FAILS, TO_DO, WAITS, SKIPPED, NOT_RUN = "holds", "fails", "to do", "waits", "skipped", "not run"
+HOLDS, FAILS, TO_DO, WAITS, SKIPPED, NOT_RUN = (
+    "holds",
+    "fails",
+    "to do",
+    "waits",
+    "skipped",
+    "not run",
+)
 
 
 class CheckError(RuntimeError):
@@ -90,11 +101,27 @@ class Behaviour:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        seen = {} if self.problem is None else {
-            "yours": self.problem.yours, "expected": self.problem.expected, "mistake": self.problem.mistake,
-            "line": self.problem.line}
-        return {"test": self.test, "says": self.says, "holds": self.holds, "state": self.state, "heart": self.heart,
-                "message": self.message, **seen, "printed": self.printed, "seconds": round(self.seconds, 3)}
+        seen = (
+            {}
+            if self.problem is None
+            else {
+                "yours": self.problem.yours,
+                "expected": self.problem.expected,
+                "mistake": self.problem.mistake,
+                "line": self.problem.line,
+            }
+        )
+        return {
+            "test": self.test,
+            "says": self.says,
+            "holds": self.holds,
+            "state": self.state,
+            "heart": self.heart,
+            "message": self.message,
+            **seen,
+            "printed": self.printed,
+            "seconds": round(self.seconds, 3),
+        }
 
 
 @dataclass(frozen=True)
@@ -104,8 +131,8 @@ class Part:
     Attributes:
         name: its qualified name.
         task: what it has to do.
-        state: holds, fails, to do, waits (it is written, but judged only with another one that is not, or is wrong),
-            or not run.
+        state: holds, fails, to do, waits (it is written, but judged only with another one that is
+            not, or is wrong), or not run.
         behaviours: those that judge it.
         line: where it stands in the reader's file, if it does.
     """
@@ -124,7 +151,8 @@ class Check:
     Args:
         q: the question.
         file: with the names of the library's answer.
-        full: also on MovieLens and with pretrained encoders, which takes longer, and which may have to be fetched.
+        full: also on MovieLens and with pretrained encoders, which takes longer, and which may have
+            to be fetched.
     """
 
     q: Question
@@ -133,11 +161,15 @@ class Check:
     tests: dict[str, dict[str, Any]] = field(default_factory=dict)  # node id -> what was collected
     results: dict[str, dict[str, Any]] = field(default_factory=dict)  # node id -> what came out
     running: dict[str, float] = field(default_factory=dict)  # node id -> when it started
-    read: bool = False  # the file itself ran to its end: from then on, what runs is a function of it
+    read: bool = (
+        False  # the file itself ran to its end: from then on, what runs is a function of it
+    )
     broken: Problem | None = None  # the file cannot be run at all
     stopped: str | None = None  # why the check did not come to its end
     timed_out: bool = False
-    fork_died: bool = False  # before the first test: this system's forks do not get on with TensorFlow
+    fork_died: bool = (
+        False  # before the first test: this system's forks do not get on with TensorFlow
+    )
     ended: bool = False
     cpu: float = 0.0  # seconds of all its processes
 
@@ -155,20 +187,34 @@ class Check:
             self.broken = Problem(f"this is no text in UTF-8: {error}")
         except SyntaxError as error:
             said = (error.text or "").strip()
-            self.broken = Problem(f"{type(error).__name__}: {error.msg}", yours=said, line=error.lineno)
+            self.broken = Problem(
+                f"{type(error).__name__}: {error.msg}", yours=said, line=error.lineno
+            )
         except (ValueError, RecursionError) as error:  # null bytes; brackets without end
             self.broken = Problem(f"Python cannot read this: {error}")
-        self.to_do = [name for name in self.answer if name in self.mine and is_to_do(self.mine[name])]
+        self.to_do = [
+            name for name in self.answer if name in self.mine and is_to_do(self.mine[name])
+        ]
 
-    # --- running it ----------------------------------------------------------------------------------------------
+    # --- running it -------------------------------------------------------------------------------
 
-    def request(self, number: int, log: Path, first: Sequence[str] = (), longest: Sequence[str] = ()) -> dict[str, Any]:
+    def request(
+        self, number: int, log: Path, first: Sequence[str] = (), longest: Sequence[str] = ()
+    ) -> dict[str, Any]:
         """What the server is asked for; `first` and `longest` as for the reporter."""
         file = str(self.file.resolve())
-        return {"check": number, "file": file, "hearts": list(self.answer), "to_do": self.to_do, "log": str(log),
-                "first": list(first), "longest": list(longest), "processes": processes(self.q),
-                "bounded": not self.full,  # what is fetched may be large
-                "arguments": arguments(self.q, "--answer", file, *([] if self.full else ["-m", USUAL]))}
+        return {
+            "check": number,
+            "file": file,
+            "hearts": list(self.answer),
+            "to_do": self.to_do,
+            "log": str(log),
+            "first": list(first),
+            "longest": list(longest),
+            "processes": processes(self.q),
+            "bounded": not self.full,  # what is fetched may be large
+            "arguments": arguments(self.q, "--answer", file, *([] if self.full else ["-m", USUAL])),
+        }
 
     def take(self, record: dict[str, Any]) -> None:
         """One record of the server."""
@@ -182,22 +228,32 @@ class Check:
         elif kind == "result":
             self.running.pop(record["id"], None)
             before = self.results.get(record["id"])
-            if before is None or before["outcome"] == "passed":  # a failure to tidy up comes after the test
+            if (
+                before is None or before["outcome"] == "passed"
+            ):  # a failure to tidy up comes after the test
                 self.results[record["id"]] = record
         elif kind == "broken" and self.broken is None:
             self.broken = _problem(record["problem"])
         elif kind == "end":
             self.ended, self.cpu = True, record.get("cpu", 0.0)
             self.fork_died = not self.tests and record["code"] < 0
-            unheard = [i for i in self.tests if i not in self.results and not self._waits(self.tests[i])]
+            unheard = [
+                i for i in self.tests if i not in self.results and not self._waits(self.tests[i])
+            ]
             if unheard and not self.broken and not self.stopped:
                 self.stopped = _death(record["code"], self.names_of(self.running))
 
     def late(self, seconds: float) -> None:
         """The time is over. What is known by now stays."""
         names = self.names_of(self.running)
-        where = f"while this was looked for: {names[0]}" if names and self.read else "while your file was read."
-        self.stopped = f"Stopped after {seconds:g} s, the time limit, {where} Is there an endless loop?"
+        where = (
+            f"while this was looked for: {names[0]}"
+            if names and self.read
+            else "while your file was read."
+        )
+        self.stopped = (
+            f"Stopped after {seconds:g} s, the time limit, {where} Is there an endless loop?"
+        )
         self.timed_out = self.ended = True
 
     def _waits(self, test: dict[str, Any]) -> bool:
@@ -208,9 +264,19 @@ class Check:
         found = []
         order = list(self.answer)
         for asked in (True, False):
-            group = {i: result["seconds"] for i, result in self.results.items()
-                     if (max((n for n in self.tests[i]["needs"] or () if n in order), key=order.index, default=None)
-                         in first) == asked}
+            group = {
+                i: result["seconds"]
+                for i, result in self.results.items()
+                if (
+                    max(
+                        (n for n in self.tests[i]["needs"] or () if n in order),
+                        key=order.index,
+                        default=None,
+                    )
+                    in first
+                )
+                == asked
+            }
             found += [max(group, key=lambda i: group[i])] if group else []
         return found
 
@@ -218,7 +284,7 @@ class Check:
         """What these tests look for."""
         return [self.tests[i]["says"] for i in ids if i in self.tests]
 
-    # --- what is known -------------------------------------------------------------------------------------------
+    # --- what is known ----------------------------------------------------------------------------
 
     @property
     def behaviours(self) -> list[Behaviour]:
@@ -230,23 +296,56 @@ class Check:
 
     def _behaviour(self, name: str, ids: list[str]) -> Behaviour:
         needs = [need for i in ids[:1] for need in self.tests[i]["needs"] or ()]
-        heart = max((n for n in needs if n in self.answer), key=list(self.answer).index, default=None)
+        heart = max(
+            (n for n in needs if n in self.answer), key=list(self.answer).index, default=None
+        )
         says = self.tests[ids[0]]["says"] if ids else self.expected.get(name, name)
-        outcomes = [TO_DO if self._waits(self.tests[i]) else self.results.get(i, {}).get("outcome", NOT_RUN)
-                    for i in ids] or [NOT_RUN]
+        outcomes = [
+            TO_DO if self._waits(self.tests[i]) else self.results.get(i, {}).get("outcome", NOT_RUN)
+            for i in ids
+        ] or [NOT_RUN]
         if self.broken is not None:
-            return Behaviour(name, says, TO_DO if TO_DO in outcomes else NOT_RUN, heart, tuple(needs), self.broken)
+            return Behaviour(
+                name,
+                says,
+                TO_DO if TO_DO in outcomes else NOT_RUN,
+                heart,
+                tuple(needs),
+                self.broken,
+            )
         done = [self.results[i] for i in ids if i in self.results]
-        state = next((state for outcome, state in (("failed", FAILS), (TO_DO, TO_DO), ("skipped", SKIPPED),
-                                                   (NOT_RUN, NOT_RUN)) if outcome in outcomes), HOLDS)
-        told = next((r for r in done if r["outcome"] == ("failed" if state == FAILS else "skipped")), None)
+        state = next(
+            (
+                state
+                for outcome, state in (
+                    ("failed", FAILS),
+                    (TO_DO, TO_DO),
+                    ("skipped", SKIPPED),
+                    (NOT_RUN, NOT_RUN),
+                )
+                if outcome in outcomes
+            ),
+            HOLDS,
+        )
+        told = next(
+            (r for r in done if r["outcome"] == ("failed" if state == FAILS else "skipped")), None
+        )
         problem = None
         if told is not None and state == FAILS:
             problem = _problem(told["problem"] or {"why": "it does not hold"})
         elif told is not None and state == SKIPPED:
             problem = Problem(f"it was not run: {told['reason'].removeprefix('Skipped: ')}")
         printed = told["printed"] if told else ""
-        return Behaviour(name, says, state, heart, tuple(needs), problem, printed, sum(r["seconds"] for r in done))
+        return Behaviour(
+            name,
+            says,
+            state,
+            heart,
+            tuple(needs),
+            problem,
+            printed,
+            sum(r["seconds"] for r in done),
+        )
 
     @property
     def parts(self) -> list[Part]:
@@ -260,20 +359,33 @@ class Check:
             mine = self.mine.get(name)
             state = self._state(name, own, users, failing)
             failing |= {name} if state == FAILS else set()
-            found.append(Part(name, task_of(node) or "", state, own, mine.lineno if mine is not None else None))
+            found.append(
+                Part(
+                    name, task_of(node) or "", state, own, mine.lineno if mine is not None else None
+                )
+            )
         return found
 
-    def _state(self, name: str, own: Sequence[Behaviour], users: Sequence[Behaviour], failing: set[str]) -> str:
+    def _state(
+        self, name: str, own: Sequence[Behaviour], users: Sequence[Behaviour], failing: set[str]
+    ) -> str:
         if name in self.to_do:
             return TO_DO
         if self.broken is not None or not self.tests:
             return NOT_RUN
         # A behaviour that needs another function, which is wrong, says nothing about this one.
-        states = {WAITS if b.state == FAILS and failing & set(b.needs) else b.state for b in own or users}
+        states = {
+            WAITS if b.state == FAILS and failing & set(b.needs) else b.state for b in own or users
+        }
         if not own:  # nothing judges this function by itself
             return HOLDS if HOLDS in states else NOT_RUN if NOT_RUN in states else WAITS
-        return FAILS if FAILS in states else NOT_RUN if states & {NOT_RUN, SKIPPED} else (
-            WAITS if states & {TO_DO, WAITS} else HOLDS)
+        return (
+            FAILS
+            if FAILS in states
+            else NOT_RUN
+            if states & {NOT_RUN, SKIPPED}
+            else (WAITS if states & {TO_DO, WAITS} else HOLDS)
+        )
 
     @property
     def rest(self) -> list[Behaviour]:
@@ -282,8 +394,8 @@ class Check:
 
     @property
     def next(self) -> Part | None:
-        """The function to work on: the first that fails, else the first whose tests have not come to their end, else
-        the first that is not written."""
+        """The function to work on: the first that fails, else the first whose tests have not come
+        to their end, else the first that is not written."""
         parts = self.parts
         states = (FAILS, NOT_RUN, TO_DO) if self.stopped or not self.ended else (FAILS, TO_DO)
         return next((part for state in states for part in parts if part.state == state), None)
@@ -313,26 +425,51 @@ class Worker:
         fork: whether checks are forks of the server, where the system has them.
     """
 
-    def __init__(self, q: Question, records: Callable[[dict[str, Any]], None] | None = None, fork: bool = True) -> None:
+    def __init__(
+        self,
+        q: Question,
+        records: Callable[[dict[str, Any]], None] | None = None,
+        fork: bool = True,
+    ) -> None:
         self.q = q
         self.queue: queue.Queue[dict[str, Any]] = queue.Queue()
         self.put = records or self.queue.put
-        self.number = secrets.randbits(48)  # nothing that a file which writes records of its own could guess
+        self.number = secrets.randbits(
+            48
+        )  # nothing that a file which writes records of its own could guess
         self.group = 0
         self.folder = tempfile.TemporaryDirectory(prefix="keras-recs-")
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-        # The tests are small: on the CPU they are quicker than a GPU is awake, and a GPU does not survive a fork.
-        environment |= {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-                        "CUDA_VISIBLE_DEVICES": "-1"}
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")
+        }
+        # The tests are small: on the CPU they are quicker than a GPU is awake, and a GPU does not
+        # survive a fork.
+        environment |= {
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            "CUDA_VISIBLE_DEVICES": "-1",
+        }
         if not fork:
             environment["KERAS_RECS_FORK"] = "0"
         # Several processes share the tests, so each takes its share of the cores and no more.
         threads = str(max(1, _cores() // processes(q)))
-        environment |= dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS",
-                                      "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), threads)
+        environment |= dict.fromkeys(
+            (
+                "OPENBLAS_NUM_THREADS",
+                "OMP_NUM_THREADS",
+                "MKL_NUM_THREADS",
+                "TF_NUM_INTRAOP_THREADS",
+                "TF_NUM_INTEROP_THREADS",
+            ),
+            threads,
+        )
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "keras_recs.practice.server", q.stem, str(tests_folder())], env=environment,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+            [sys.executable, "-m", "keras_recs.practice.server", q.stem, str(tests_folder())],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+        )
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
 
@@ -342,7 +479,12 @@ class Worker:
             try:
                 record = json.loads(line)
                 event = record["event"]
-            except (ValueError, TypeError, KeyError, RecursionError):  # a file under test wrote it, not the server
+            except (
+                ValueError,
+                TypeError,
+                KeyError,
+                RecursionError,
+            ):  # a file under test wrote it, not the server
                 continue
             if event == "started":
                 self.group = record["group"]
@@ -404,7 +546,8 @@ class Worker:
         self.close()
 
     def records(self, number: int, seconds: float) -> Iterator[dict[str, Any]]:
-        """The records of a check until its end, or until the time is over: then a record `late` is the last."""
+        """The records of a check until its end, or until the time is over: then a record `late` is
+        the last."""
         end = time.monotonic() + seconds
         while True:
             try:
@@ -421,14 +564,20 @@ class Worker:
                     return
 
 
-def check(q: Question, file: Path, *, full: bool = False, seconds: int = SECONDS,
-          worker: Worker | None = None) -> Check:
+def check(
+    q: Question,
+    file: Path,
+    *,
+    full: bool = False,
+    seconds: int = SECONDS,
+    worker: Worker | None = None,
+) -> Check:
     """Which behaviours of question `q` the file shows.
 
     Args:
         file: with the names of the library's answer.
-        full: also on MovieLens and with pretrained encoders, which takes longer, and which may have to be fetched.
-        seconds: what is not known by then counts as not run.
+        full: also on MovieLens and with pretrained encoders, which takes longer, and which may have
+        to be fetched. seconds: what is not known by then counts as not run.
         worker: a server that is kept for further checks.
 
     Raises:
@@ -460,16 +609,27 @@ def _run(result: Check, worker: Worker, seconds: float) -> None:
 
 
 def run_tests(q: Question, *options: str, seconds: int = SECONDS) -> list[dict[str, Any]]:
-    """One record a test of the question, with further pytest options: test, says, shape, defect, outcome, message.
+    """One record a test of the question, with further pytest options: test, says, shape, defect,
+    outcome, message.
 
     Raises:
         CheckError: the time limit, or tests that cannot be run.
     """
     tests: dict[str, dict[str, Any]] = {}
     with Worker(q) as worker:
-        number = worker.ask(lambda n: {
-            "check": n, "file": None, "hearts": [], "to_do": [], "first": [], "log": str(worker.log), "bounded": False,
-            "processes": processes(q), "arguments": arguments(q, *options)})
+        number = worker.ask(
+            lambda n: {
+                "check": n,
+                "file": None,
+                "hearts": [],
+                "to_do": [],
+                "first": [],
+                "log": str(worker.log),
+                "bounded": False,
+                "processes": processes(q),
+                "arguments": arguments(q, *options),
+            }
+        )
         for record in worker.records(number, seconds):
             if record["event"] == "collected" and not tests:
                 tests = {t["id"]: {**t, "outcome": NOT_RUN, "message": ""} for t in record["tests"]}
@@ -495,8 +655,8 @@ def tests_folder() -> Path:
 
 
 def expected_tests(q: Question, full: bool) -> dict[str, str]:
-    """The tests that grade an answer, with what they look for: read from their source, which the reader's file
-    cannot change."""
+    """The tests that grade an answer, with what they look for: read from their source, which the
+    reader's file cannot change."""
     tree = ast.parse((tests_folder() / f"test_{q.stem}.py").read_text(encoding="utf8"))
     found = {}
     for node in tree.body:
@@ -504,19 +664,32 @@ def expected_tests(q: Question, full: bool) -> dict[str, str]:
             continue
         marks = [ast.unparse(d) for d in node.decorator_list]
         if "answer" in {a.arg for a in node.args.args} and (full or not FETCHED & set(marks)):
-            found[node.name] = (ast.get_docstring(node) or node.name.replace("_", " ")).splitlines()[0]
+            found[node.name] = (
+                ast.get_docstring(node) or node.name.replace("_", " ")
+            ).splitlines()[0]
     return found
 
 
 def arguments(q: Question, *options: str) -> list[str]:
     """What pytest is called with."""
     folder = tests_folder()
-    return ["-q", "--tb=short", "-c", str(HERE / "grading.ini"), "--rootdir", str(folder), "-p", "no:cacheprovider",
-            str(folder / f"test_{q.stem}.py"), *options]
+    return [
+        "-q",
+        "--tb=short",
+        "-c",
+        str(HERE / "grading.ini"),
+        "--rootdir",
+        str(folder),
+        "-p",
+        "no:cacheprovider",
+        str(folder / f"test_{q.stem}.py"),
+        *options,
+    ]
 
 
 def processes(q: Question) -> int:
-    """How many share the tests of a check: as many as there are cores, but not so many that starting costs more."""
+    """How many share the tests of a check: as many as there are cores, but not so many that
+    starting costs more."""
     return min(_cores(), 4 if q.keras else 2)
 
 
@@ -530,13 +703,23 @@ def _death(code: int, names: list[str]) -> str:
 
 
 def _problem(found: dict[str, Any]) -> Problem:
-    return Problem(found["why"], found.get("yours", ""), found.get("expected", ""), found.get("mistake"),
-                   found.get("line"), found.get("function"))
+    return Problem(
+        found["why"],
+        found.get("yours", ""),
+        found.get("expected", ""),
+        found.get("mistake"),
+        found.get("line"),
+        found.get("function"),
+    )
 
 
 def cannot_run(worker: Worker) -> str:
     """What to say where not one test was found."""
-    said = worker.log.read_text(encoding="utf8", errors="replace")[-2000:] if worker.log.exists() else ""
+    said = (
+        worker.log.read_text(encoding="utf8", errors="replace")[-2000:]
+        if worker.log.exists()
+        else ""
+    )
     return f"the tests could not be run:\n{said}"
 
 
@@ -550,10 +733,17 @@ def _borrows(tree: ast.Module, q: Question) -> Problem | None:
         if isinstance(node, ast.Import):
             taken = [alias.name for alias in node.names if alias.name == q.module]
         elif isinstance(node, ast.ImportFrom):
-            taken = [alias.name for alias in node.names
-                     if node.module == q.module or (node.module == package and alias.name == stem)
-                     or (node.module == "keras_recs" and alias.name in names)]
+            taken = [
+                alias.name
+                for alias in node.names
+                if node.module == q.module
+                or (node.module == package and alias.name == stem)
+                or (node.module == "keras_recs" and alias.name in names)
+            ]
         if taken:
-            return Problem(f"line {line} imports {taken[0]!r} from the library's own answer: this checks what you have "
-                           "written yourself", line=line)
+            return Problem(
+                f"line {line} imports {taken[0]!r} from the library's own answer: this checks what you have "
+                "written yourself",
+                line=line,
+            )
     return None

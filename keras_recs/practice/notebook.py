@@ -27,12 +27,13 @@ _shown: dict[tuple[int, str], int] = {}
 
 
 def check(number: int, *defined: Any, everything: bool = False, seconds: int = SECONDS) -> None:
-    """Print how far functions and classes are that cells of this notebook define, and what comes next.
+    """Print how far functions and classes are that cells of this notebook define, and what comes
+    next.
 
     Args:
         number: of the question.
-        defined: what to check: functions, or classes with methods. By default whatever this notebook defines under
-            the name of a function that question asks for.
+        defined: what to check: functions, or classes with methods. By default whatever this
+            notebook defines under the name of a function that question asks for.
         everything: list every behaviour.
         seconds: the time limit.
 
@@ -51,8 +52,14 @@ def check(number: int, *defined: Any, everything: bool = False, seconds: int = S
 
     def where(_: Path, line: int | None) -> str:
         """Lines are those of the reader's functions, not of the file that was made of them."""
-        return next((f"line {line - first + 1} of {name}" for name, first, last in places
-                     if line and first <= line <= last), "")
+        return next(
+            (
+                f"line {line - first + 1} of {name}"
+                for name, first, last in places
+                if line and first <= line <= last
+            ),
+            "",
+        )
 
     screen = Screen(colour=False, where=where)
     screen.header(found)
@@ -72,7 +79,8 @@ def check(number: int, *defined: Any, everything: bool = False, seconds: int = S
 
 
 def hint(number: int) -> None:
-    """Print the next hint for the first function that is not done, as the last `check` of this question found it."""
+    """Print the next hint for the first function that is not done, as the last `check` of this
+    question found it."""
     from keras_recs.practice.defects import hints
 
     q = _question(number)
@@ -84,7 +92,11 @@ def hint(number: int) -> None:
     elif found.next is not None:
         name, task = found.next.name, found.next.task
     else:
-        print("there is nothing left to do" if found.passed else "the last check shows what is left to do")
+        print(
+            "there is nothing left to do"
+            if found.passed
+            else "the last check shows what is left to do"
+        )
         return
     levels = hints(q).get(name) or [f"What it has to do: {task}"]
     level = min(_shown.get((number, name), 0), len(levels) - 1)
@@ -120,16 +132,18 @@ def status(number: int | None = None) -> None:
     print(screen.text() or "nothing has been tried yet")
 
 
-# --- from cells to a file ------------------------------------------------------------------------------------------
+# --- from cells to a file -------------------------------------------------------------------------
 
 
-def spliced(q: Question, given: list[Any], names: Mapping[str, Any]) -> tuple[str, list[tuple[str, int, int]]]:
+def spliced(
+    q: Question, given: list[Any], names: Mapping[str, Any]
+) -> tuple[str, list[tuple[str, int, int]]]:
     """The stub of a question with what the reader defined in its place.
 
     Args:
         given: functions and classes.
-        names: where what they use is looked up: modules are imported, functions and classes of the same notebook go
-            along, and so do plain values.
+        names: where what they use is looked up: modules are imported, functions and classes of the
+            same notebook go along, and so do plain values.
 
     Returns:
         The source; and of each piece its name, its first and its last line in it.
@@ -140,8 +154,12 @@ def spliced(q: Question, given: list[Any], names: Mapping[str, Any]) -> tuple[st
     there = functions(source)
     pieces: dict[str, str] = {}  # qualified name -> source, without indent
     for thing in given:
-        if inspect.isclass(thing) and not any(name.startswith(f"{thing.__name__}.") for name in there):
-            raise ValueError(f"question {q.number} has no class {thing.__name__!r}; it asks for: {', '.join(hearts)}")
+        if inspect.isclass(thing) and not any(
+            name.startswith(f"{thing.__name__}.") for name in there
+        ):
+            raise ValueError(
+                f"question {q.number} has no class {thing.__name__!r}; it asks for: {', '.join(hearts)}"
+            )
         piece = textwrap.dedent(source_of(thing))
         node = ast.parse(piece).body[0]
         if isinstance(node, ast.ClassDef):
@@ -151,9 +169,13 @@ def spliced(q: Question, given: list[Any], names: Mapping[str, Any]) -> tuple[st
             continue
         found = [name for name in hearts if name.rpartition(".")[2] == thing.__name__]
         if len(found) > 1:
-            raise ValueError(f"{thing.__name__!r} may be {' or '.join(found)}: write it as a method of its class")
+            raise ValueError(
+                f"{thing.__name__!r} may be {' or '.join(found)}: write it as a method of its class"
+            )
         if not found:
-            raise ValueError(f"question {q.number} does not ask for {thing.__name__!r}, but for: {', '.join(hearts)}")
+            raise ValueError(
+                f"question {q.number} does not ask for {thing.__name__!r}, but for: {', '.join(hearts)}"
+            )
         pieces[found[0]] = piece
     known = set(dir(builtins)) | set(_bound(ast.parse(source)))
     extra = _what_they_use("\n".join(pieces.values()), names, known)
@@ -163,11 +185,18 @@ def spliced(q: Question, given: list[Any], names: Mapping[str, Any]) -> tuple[st
             first = min([old.lineno, *(d.lineno for d in old.decorator_list)])
             if any(ast.parse(piece).body[0].decorator_list):  # type: ignore[attr-defined]
                 text.replace(text.offset(first, 0), text.offset(old.lineno, 0), "")
-            text.replace(text.offset(old.lineno, 0), text.end(old, comment=True),
-                         textwrap.indent(piece.rstrip(), " " * old.col_offset))
+            text.replace(
+                text.offset(old.lineno, 0),
+                text.end(old, comment=True),
+                textwrap.indent(piece.rstrip(), " " * old.col_offset),
+            )
         else:  # a method that the answer does not have goes to the end of its class
             owner = name.rpartition(".")[0]
-            end = max(text.end(node, comment=True) for other, node in there.items() if other.startswith(f"{owner}."))
+            end = max(
+                text.end(node, comment=True)
+                for other, node in there.items()
+                if other.startswith(f"{owner}.")
+            )
             text.replace(end, end, "\n\n" + textwrap.indent(piece.rstrip(), " " * 4))
     if extra:
         tree = ast.parse(source)
@@ -176,7 +205,11 @@ def spliced(q: Question, given: list[Any], names: Mapping[str, Any]) -> tuple[st
         text.replace(place, place, extra)
     result = text.result()
     placed = functions(result)
-    return result, [(name, placed[name].lineno, placed[name].end_lineno or 0) for name in pieces if name in placed]
+    return result, [
+        (name, placed[name].lineno, placed[name].end_lineno or 0)
+        for name in pieces
+        if name in placed
+    ]
 
 
 def source_of(thing: Any) -> str:
@@ -185,26 +218,32 @@ def source_of(thing: Any) -> str:
     Raises:
         ValueError: it is neither, or its source is nowhere.
     """
-    if not inspect.isclass(thing) and not inspect.isfunction(inspect.unwrap(thing) if callable(thing) else thing):
+    if not inspect.isclass(thing) and not inspect.isfunction(
+        inspect.unwrap(thing) if callable(thing) else thing
+    ):
         raise ValueError(f"check takes functions and classes, got {type(thing).__name__}")
     try:
         return inspect.getsource(thing)
     except (OSError, TypeError):  # of a class in a cell, Python before 3.13 does not know the place
         for value in vars(thing).values() if inspect.isclass(thing) else ():
-            code = getattr(getattr(value, "__func__", getattr(value, "fget", None) or value), "__code__", None)
+            code = getattr(
+                getattr(value, "__func__", getattr(value, "fget", None) or value), "__code__", None
+            )
             if code is None:
                 continue
             cell = "".join(linecache.getlines(code.co_filename))
             for node in ast.walk(ast.parse(cell)) if cell else ():
                 if isinstance(node, ast.ClassDef) and node.name == thing.__name__:
                     return _whole(cell, node)
-        raise ValueError(f"the source of {thing.__name__!r} cannot be found: define it in a cell") from None
+        raise ValueError(
+            f"the source of {thing.__name__!r} cannot be found: define it in a cell"
+        ) from None
 
 
 def _whole(source: str, node: Any) -> str:
     """A definition with its decorators, as whole lines."""
     first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
-    return "\n".join(source.splitlines()[first - 1:node.end_lineno]) + "\n"
+    return "\n".join(source.splitlines()[first - 1 : node.end_lineno]) + "\n"
 
 
 def _bound(tree: ast.Module) -> list[str]:
@@ -216,17 +255,24 @@ def _bound(tree: ast.Module) -> list[str]:
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             found.append(node.name)
         else:
-            found += [n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+            found += [
+                n.id
+                for n in ast.walk(node)
+                if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+            ]
     return found
 
 
 def _what_they_use(source: str, names: Mapping[str, Any], known: set[str]) -> str:
-    """Imports, definitions and values of the notebook that pieces of source use and their file does not have."""
+    """Imports, definitions and values of the notebook that pieces of source use and their file does
+    not have."""
     lines: list[str] = []
     waiting = [source]
     while waiting:
         tree = ast.parse(waiting.pop())
-        bound = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        bound = {
+            n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+        }
         bound |= {a.arg for a in ast.walk(tree) if isinstance(a, ast.arg)}
         bound |= {n.name for n in ast.walk(tree) if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
         for node in ast.walk(tree):
@@ -255,12 +301,21 @@ def _defined(q: Question, names: Mapping[str, Any]) -> list[Any]:
     hearts = list(marked(answer_source(q)))
     for name in dict.fromkeys(part for heart in hearts for part in (heart, *heart.split("."))):
         value = names.get(name)
-        if value is not None and callable(value) and getattr(value, "__module__", None) == names.get("__name__"):
-            if inspect.isclass(value) or sum(heart.rpartition(".")[2] == name for heart in hearts) == 1:
+        if (
+            value is not None
+            and callable(value)
+            and getattr(value, "__module__", None) == names.get("__name__")
+        ):
+            if (
+                inspect.isclass(value)
+                or sum(heart.rpartition(".")[2] == name for heart in hearts) == 1
+            ):
                 found.append(value)
     if not found:
-        raise ValueError(f"nothing to check: question {q.number} asks for {', '.join(hearts)}, and this notebook "
-                         "defines none of them")
+        raise ValueError(
+            f"nothing to check: question {q.number} asks for {', '.join(hearts)}, and this notebook "
+            "defines none of them"
+        )
     return found
 
 
@@ -278,7 +333,8 @@ def _question(number: int) -> Question:
 
 
 def _worker(q: Question) -> Worker:
-    """The server of this question, kept for the next check, until another question is asked or the notebook ends."""
+    """The server of this question, kept for the next check, until another question is asked or the
+    notebook ends."""
     for number in list(_workers):
         if number != q.number or _workers[number].process.poll() is not None:
             atexit.unregister(_workers[number].close)

@@ -13,15 +13,25 @@ from typing import Any
 
 FOLDER = Path("practice")
 FILE = "progress.json"
-EMPTY: dict[str, Any] = {"holds": 0, "of": 0, "best": 0, "attempts": 0, "date": None, "source": None,
-                         "functions": [], "hints": {}, "planted": None, "repaired": []}
+EMPTY: dict[str, Any] = {
+    "holds": 0,
+    "of": 0,
+    "best": 0,
+    "attempts": 0,
+    "date": None,
+    "source": None,
+    "functions": [],
+    "hints": {},
+    "planted": None,
+    "repaired": [],
+}
 
 
 def find_folder(start: Path | None = None) -> Path:
     """The practice folder of whoever stands at `start`, by default in the working directory.
 
-    It is that folder, or lies in it or in one above it, and is known by exercises, progress or grades. Where there is
-    none yet: `practice` in `start`.
+    It is that folder, or lies in it or in one above it, and is known by exercises, progress or
+    grades. Where there is none yet: `practice` in `start`.
     """
     start = (start or Path.cwd()).resolve()
     for above in (start, *start.parents):
@@ -34,17 +44,19 @@ def find_folder(start: Path | None = None) -> Path:
 def _is_practice(folder: Path) -> bool:
     kept = (FILE, "ask.json")  # the second is what `keras-recs ask` keeps
     try:
-        return folder.name == FOLDER.name and (any((folder / name).is_file() for name in kept)
-                                               or any(folder.glob("q[0-9][0-9]_*.py")))
+        return folder.name == FOLDER.name and (
+            any((folder / name).is_file() for name in kept) or any(folder.glob("q[0-9][0-9]_*.py"))
+        )
     except OSError:
         return False
 
 
 class Notes:
-    """Reads and writes one JSON file: per question, behaviours that held, attempts, hints shown, defects hunted.
+    """Reads and writes one JSON file: per question, behaviours that held, attempts, hints shown,
+    defects hunted.
 
-    Entries under other names than numbers are kept as they are. A file that cannot be understood is renamed, and `said`
-    has a word about it.
+    Entries under other names than numbers are kept as they are. A file that cannot be understood is
+    renamed, and `said` has a word about it.
     """
 
     def __init__(self, folder: Path = FOLDER) -> None:
@@ -60,7 +72,8 @@ class Notes:
 
     @contextlib.contextmanager
     def change(self, number: int) -> Iterator[dict[str, Any]]:
-        """What is known of one question, read anew, to be changed; written at the end, and nobody writes meanwhile."""
+        """What is known of one question, read anew, to be changed; written at the end, and nobody
+        writes meanwhile."""
         with self._locked():
             self.all = self._read()
             yield self.of(number)
@@ -73,7 +86,13 @@ class Notes:
             for number, mine in self.all.items():
                 before = self._before.get(number, {})
                 there = fresh.setdefault(number, copy.deepcopy(EMPTY) if number.isdigit() else {})
-                there.update({key: value for key, value in mine.items() if key not in before or before[key] != value})
+                there.update(
+                    {
+                        key: value
+                        for key, value in mine.items()
+                        if key not in before or before[key] != value
+                    }
+                )
             self.all = fresh
             self._write()
 
@@ -91,7 +110,9 @@ class Notes:
             return {}
         for number, mine in found.items():
             for key, value in EMPTY.items() if number.isdigit() else ():
-                mine.setdefault(key, mine.get("holds", 0) if key == "best" else copy.deepcopy(value))
+                mine.setdefault(
+                    key, mine.get("holds", 0) if key == "best" else copy.deepcopy(value)
+                )
         return found
 
     def _write(self) -> None:

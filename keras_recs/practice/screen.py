@@ -15,7 +15,18 @@ from typing import Any
 
 import click
 
-from keras_recs.practice.grading import FAILS, HOLDS, NOT_RUN, SKIPPED, TO_DO, WAITS, Behaviour, Check, Part, Problem
+from keras_recs.practice.grading import (
+    FAILS,
+    HOLDS,
+    NOT_RUN,
+    SKIPPED,
+    TO_DO,
+    WAITS,
+    Behaviour,
+    Check,
+    Part,
+    Problem,
+)
 from keras_recs.practice.stubs import Function, answer_source
 from keras_recs.questions import QUESTIONS, Question
 
@@ -37,7 +48,9 @@ class Screen:
     """
 
     width: int = field(default_factory=lambda: min(110, shutil.get_terminal_size((80, 24)).columns))
-    colour: bool = field(default_factory=lambda: sys.stdout.isatty() and not os.environ.get("NO_COLOR"))
+    colour: bool = field(
+        default_factory=lambda: sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    )
     encoding: str = field(default_factory=lambda: getattr(sys.stdout, "encoding", None) or "utf8")
     lines: list[str] = field(default_factory=list)
     where: Callable[[Path, int | None], str] = field(default_factory=lambda: place)
@@ -54,18 +67,35 @@ class Screen:
             return text.translate(PLAIN).encode(self.encoding, "replace").decode(self.encoding)
 
     def paint(self, text: str, colour: str | None = None, bold: bool = False) -> str:
-        return click.style(text, fg=colour, bold=bold or None) if self.colour and (colour or bold) else text
+        return (
+            click.style(text, fg=colour, bold=bold or None)
+            if self.colour and (colour or bold)
+            else text
+        )
 
-    def add(self, text: str = "", indent: int = 0, first: str = "", colour: str | None = None, bold: bool = False,
-            ) -> None:
+    def add(
+        self,
+        text: str = "",
+        indent: int = 0,
+        first: str = "",
+        colour: str | None = None,
+        bold: bool = False,
+    ) -> None:
         """One paragraph, wrapped; `first` stands before it, in place of the indent."""
         head = first.ljust(indent) if first else " " * indent
         for i, line in enumerate(text.split("\n")):
-            wrapped = textwrap.wrap(line, max(20, self.width), initial_indent=head if i == 0 else " " * indent,
-                                    subsequent_indent=" " * indent, break_on_hyphens=False) or [""]
+            wrapped = textwrap.wrap(
+                line,
+                max(20, self.width),
+                initial_indent=head if i == 0 else " " * indent,
+                subsequent_indent=" " * indent,
+                break_on_hyphens=False,
+            ) or [""]
             self.lines += [self.paint(part, colour, bold) for part in wrapped]
 
-    def row(self, entries: Sequence[tuple[str, str | None]], indent: int = 6, gap: str = "   ") -> None:
+    def row(
+        self, entries: Sequence[tuple[str, str | None]], indent: int = 6, gap: str = "   "
+    ) -> None:
         """Entries side by side, on as many lines as they need; an entry is never broken."""
         line, length = "", 0
         for text, colour in entries:
@@ -79,7 +109,7 @@ class Screen:
             length += len(gap_here) + len(text)
         self.lines.append(line)
 
-    # --- the first screen ----------------------------------------------------------------------------------------
+    # --- the first screen -------------------------------------------------------------------------
 
     def header(self, check: Check, hunted: bool = False) -> None:
         """One line: how far the exercise is."""
@@ -89,14 +119,23 @@ class Screen:
             return
         parts = check.parts
         held = sum(part.state == HOLDS for part in parts)
-        self.row([(number, None), (f"{held} of {len(parts)} functions done", None),
-                  *((f"{short_name(part.name, parts)} {MARKS[part.state]}", COLOURS.get(part.state))
-                    for part in parts)])
+        self.row(
+            [
+                (number, None),
+                (f"{held} of {len(parts)} functions done", None),
+                *(
+                    (f"{short_name(part.name, parts)} {MARKS[part.state]}", COLOURS.get(part.state))
+                    for part in parts
+                ),
+            ]
+        )
 
     def count(self, check: Check) -> str:
         """How many behaviours hold."""
         behaviours = check.behaviours
-        states = {state: sum(b.state == state for b in behaviours) for state in (HOLDS, FAILS, TO_DO)}
+        states = {
+            state: sum(b.state == state for b in behaviours) for state in (HOLDS, FAILS, TO_DO)
+        }
         others = len(behaviours) - sum(states.values())
         said = [f"{states[HOLDS]} of {len(behaviours)} behaviours hold"]
         said += [f"{states[FAILS]} fail"] if states[FAILS] else []
@@ -109,17 +148,26 @@ class Screen:
             self.problem(check, "your file", check.broken)
             return
         part = check.next
-        failing = [b for b in part.behaviours if b.state == FAILS] if part and part.state == FAILS else [
-            b for b in check.rest if b.state == FAILS]
+        failing = (
+            [b for b in part.behaviours if b.state == FAILS]
+            if part and part.state == FAILS
+            else [b for b in check.rest if b.state == FAILS]
+        )
         if failing:
             name = "" if hunted else part.name if part and part.state == FAILS else "the rest"
             line = part.line if part and part.state == FAILS and not hunted else None
             self.problem(check, name, failing[0].problem or Problem(""), failing[0], line)
             if len(failing) > 1:
                 of = f" of {name}" if name else ""
-                self.add(f"{len(failing) - 1} more {_plural(len(failing) - 1, 'behaviour')}{of} "
-                         f"{'fails' if len(failing) == 2 else 'fail'}", 6, colour="bright_black")
-        elif part is not None and part.state == NOT_RUN:  # it may never end, or have ended the process
+                self.add(
+                    f"{len(failing) - 1} more {_plural(len(failing) - 1, 'behaviour')}{of} "
+                    f"{'fails' if len(failing) == 2 else 'fail'}",
+                    6,
+                    colour="bright_black",
+                )
+        elif (
+            part is not None and part.state == NOT_RUN
+        ):  # it may never end, or have ended the process
             if check.stopped and check.read and not hunted:
                 self._place(check, part.line)
         elif part is not None:
@@ -130,11 +178,19 @@ class Screen:
             self.add(check.stopped, colour="red")
         skipped = [b for b in check.behaviours if b.state == SKIPPED]
         if skipped:
-            self.add(f"{len(skipped)} {_plural(len(skipped), 'behaviour')} could not be judged: "
-                     f"{skipped[0].problem}")
+            self.add(
+                f"{len(skipped)} {_plural(len(skipped), 'behaviour')} could not be judged: "
+                f"{skipped[0].problem}"
+            )
 
-    def problem(self, check: Check, name: str, problem: Problem, behaviour: Behaviour | None = None,
-                line: int | None = None) -> None:
+    def problem(
+        self,
+        check: Check,
+        name: str,
+        problem: Problem,
+        behaviour: Behaviour | None = None,
+        line: int | None = None,
+    ) -> None:
         """What is wrong, with the values, the reader's own line and what was printed."""
         why = problem.why or (behaviour.says if behaviour else "")
         self.add(why, 6 if name else 0, first=f"{name}: " if name else "", colour="red")
@@ -144,14 +200,18 @@ class Screen:
             self.add(problem.yours, 6)
         if problem.mistake:
             self.add(problem.mistake, 6, colour="yellow")
-        if behaviour is not None and problem.why and problem.why.strip(". ") != behaviour.says.strip(". "):
+        if (
+            behaviour is not None
+            and problem.why
+            and problem.why.strip(". ") != behaviour.says.strip(". ")
+        ):
             self.add(f"looked for: {behaviour.says}", 6, colour="bright_black")
         self._place(check, problem.line or line)
         printed = (behaviour.printed if behaviour else "").rstrip().splitlines()
         if printed:
             self.add("you printed:", 6)
             if len(printed) > PRINTED:
-                printed = ["…", *printed[1 - PRINTED:]]
+                printed = ["…", *printed[1 - PRINTED :]]
             for text in printed:
                 self.add(text[:200], 8, colour="bright_black")
 
@@ -162,14 +222,21 @@ class Screen:
     def hint(self, shown: Sequence[str], total: int, name: str) -> None:
         """The hints shown so far, of how many there are."""
         for i, text in enumerate(shown):
-            self.add(f"hint {i + 1} of {total}{f' for {name}' if name and i == 0 else ''}: {text}", 6, colour="yellow")
+            self.add(
+                f"hint {i + 1} of {total}{f' for {name}' if name and i == 0 else ''}: {text}",
+                6,
+                colour="yellow",
+            )
 
-    # --- all behaviours ------------------------------------------------------------------------------------------
+    # --- all behaviours ---------------------------------------------------------------------------
 
     def all(self, check: Check, hunted: bool = False) -> None:
         """Every behaviour, by function, in the order of the file."""
-        groups: list[tuple[str, str, Sequence[Behaviour]]] = [] if hunted else [
-            (part.name, MARKS[part.state], part.behaviours) for part in check.parts]
+        groups: list[tuple[str, str, Sequence[Behaviour]]] = (
+            []
+            if hunted
+            else [(part.name, MARKS[part.state], part.behaviours) for part in check.parts]
+        )
         rest = check.behaviours if hunted else check.rest
         if rest:
             groups.append(("all" if hunted else "the rest", "", rest))
@@ -181,13 +248,17 @@ class Screen:
                     self.add(b.message, 6, colour="bright_black")
         self.add(self.count(check))
 
-    # --- after success -------------------------------------------------------------------------------------------
+    # --- after success ----------------------------------------------------------------------------
 
     def cost(self, check: Check, part: Part) -> None:
         """That a function holds, how long it is and what its tests took."""
         mine, reference = check.mine.get(part.name), check.answer[part.name]
         seconds = sum(b.seconds for b in part.behaviours or check.behaviours)
-        long = f"{size(mine)} {_plural(size(mine), 'line')} (the reference: {size(reference)}), " if mine else ""
+        long = (
+            f"{size(mine)} {_plural(size(mine), 'line')} (the reference: {size(reference)}), "
+            if mine
+            else ""
+        )
         self.add(f"{part.name} holds: {long}its tests took {seconds:.2f} s", colour="green")
 
     def reference(self, check: Check, names: Sequence[str]) -> None:
@@ -216,12 +287,18 @@ class Screen:
     def finished(self, check: Check, following: Question | None) -> None:
         """All of it holds: what it cost, what the interviewer asks next, the next exercise."""
         seconds = sum(b.seconds for b in check.behaviours)
-        self.add(f"All {len(check.behaviours)} behaviours hold. Their tests took {seconds:.1f} s.", colour="green")
+        self.add(
+            f"All {len(check.behaviours)} behaviours hold. Their tests took {seconds:.1f} s.",
+            colour="green",
+        )
         for part in check.parts:
             mine = check.mine.get(part.name)
             if mine is not None:
-                self.add(f"{part.name}: {size(mine)} {_plural(size(mine), 'line')}, the reference "
-                         f"{size(check.answer[part.name])}", 2)
+                self.add(
+                    f"{part.name}: {size(mine)} {_plural(size(mine), 'line')}, the reference "
+                    f"{size(check.answer[part.name])}",
+                    2,
+                )
         asked = follow_ups(check.q)
         if asked:
             self.add("The interviewer goes on:", bold=True)
@@ -242,10 +319,11 @@ def follow_ups(q: Question) -> list[str]:
 
 
 def next_exercise(q: Question, notes: Any) -> Question | None:
-    """The next question, in the order of the list, whose exercise is not finished; None when all are."""
+    """The next question, in the order of the list, whose exercise is not finished; None when all
+    are."""
     built = [other for other in QUESTIONS if other.built]
     at = built.index(q)
-    for other in [*built[at + 1:], *built[:at]]:
+    for other in [*built[at + 1 :], *built[:at]]:
         mine = notes.of(other.number)
         if not mine["of"] or mine["best"] < mine["of"]:
             return other
@@ -270,11 +348,11 @@ def short_name(name: str, parts: Sequence[Part]) -> str:
 
 def body_text(node: Function, source: str) -> str:
     """A function's source, without decorators and docstring."""
-    lines = source.splitlines()[node.lineno - 1:node.end_lineno]
+    lines = source.splitlines()[node.lineno - 1 : node.end_lineno]
     if ast.get_docstring(node, clean=False) is not None and len(node.body) > 1:
         said = node.body[0]
         if said.lineno > node.lineno:
-            del lines[said.lineno - node.lineno:(said.end_lineno or 0) - node.lineno + 1]
+            del lines[said.lineno - node.lineno : (said.end_lineno or 0) - node.lineno + 1]
     return textwrap.dedent("\n".join(lines))
 
 

@@ -1,12 +1,13 @@
 """The process that runs checks: `python -m keras_recs.practice.server STEM`.
 
-It imports once what a question's tests need, TensorFlow above all, and forks for every check. So a check starts at
-once, and whatever the reader's file does, a crash or an endless loop, ends with the fork. TensorFlow is imported and
-not used before the fork: it starts its threads with its first operation, and threads do not survive a fork.
+It imports once what a question's tests need, TensorFlow above all, and forks for every check. So a
+check starts at once, and whatever the reader's file does, a crash or an endless loop, ends with the
+fork. TensorFlow is imported and not used before the fork: it starts its threads with its first
+operation, and threads do not survive a fork.
 
-Requests come in as JSON, one a line: {"check": …}, {"stop": true}. Records of the tests go out the same way. The end
-of its input ends the server, and with it all that it started. Where a system cannot fork, or a fork dies before its
-first test, each check is a process of its own.
+Requests come in as JSON, one a line: {"check": …}, {"stop": true}. Records of the tests go out the
+same way. The end of its input ends the server, and with it all that it started. Where a system
+cannot fork, or a fork dies before its first test, each check is a process of its own.
 """
 
 from __future__ import annotations
@@ -32,12 +33,16 @@ MOST_WRITTEN = 64 << 20  # bytes of one file that a check writes
 MOST_TESTS = 4096  # places of tests that fit into a pipe
 
 
-def run_check(request: dict[str, Any], out: int, share: int | None = None, lock: int | None = None) -> int:
-    """Run the tests of one request in this process and write the records to the file descriptor `out`.
+def run_check(
+    request: dict[str, Any], out: int, share: int | None = None, lock: int | None = None
+) -> int:
+    """Run the tests of one request in this process and write the records to the file descriptor
+    `out`.
 
     Args:
         share: as for the reporter.
-        lock: a file that several processes lock in turns, for a long record goes into a pipe in pieces.
+        lock: a file that several processes lock in turns, for a long record goes into a pipe in
+            pieces.
     """
     import pytest
 
@@ -49,10 +54,17 @@ def run_check(request: dict[str, Any], out: int, share: int | None = None, lock:
         line = json.dumps({**record, "check": check}).encode() + b"\n"
         with _alone(lock):
             while line:  # a pipe may take less than all
-                line = line[os.write(out, line):]
+                line = line[os.write(out, line) :]
 
-    reporter = Reporter(emit, request["hearts"], request["to_do"], request["first"], request["file"], share,
-                        request.get("longest", ()))
+    reporter = Reporter(
+        emit,
+        request["hearts"],
+        request["to_do"],
+        request["first"],
+        request["file"],
+        share,
+        request.get("longest", ()),
+    )
     try:
         code = pytest.main(request["arguments"], plugins=[reporter])
     except SystemExit as end:  # of the reader's file
@@ -80,7 +92,9 @@ def _bound_files() -> None:
     import resource
 
     with contextlib.suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_FSIZE, (MOST_WRITTEN, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+        resource.setrlimit(
+            resource.RLIMIT_FSIZE, (MOST_WRITTEN, resource.getrlimit(resource.RLIMIT_FSIZE)[1])
+        )
 
 
 def warm(stem: str, tests: str) -> None:
@@ -89,8 +103,11 @@ def warm(stem: str, tests: str) -> None:
     from keras_recs.questions import QUESTIONS
 
     q = next(q for q in QUESTIONS if q.stem == stem)
-    sources = [answer_source(q)] + [Path(tests, name).read_text(encoding="utf8")
-                                    for name in ("conftest.py", f"test_{stem}.py") if Path(tests, name).exists()]
+    sources = [answer_source(q)] + [
+        Path(tests, name).read_text(encoding="utf8")
+        for name in ("conftest.py", f"test_{stem}.py")
+        if Path(tests, name).exists()
+    ]
     import pytest  # noqa: F401
 
     if q.keras:
@@ -128,8 +145,11 @@ class Server:
         self.request, self.code, self.group, self.cpu = request, 0, 0, 0.0
         if not self.fork:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "keras_recs.practice.server", "--one", json.dumps(request)], stdout=self.out,
-                stdin=subprocess.DEVNULL, start_new_session=True)
+                [sys.executable, "-m", "keras_recs.practice.server", "--one", json.dumps(request)],
+                stdout=self.out,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
             self.group = self.process.pid
             self.emit({"event": "started", "check": request["check"], "group": self.group})
             return

@@ -1,4 +1,5 @@
-"""Stubs: an answer's own source with its heart taken out. All by the syntax tree, so that layout does not matter."""
+"""Stubs: an answer's own source with its heart taken out. All by the syntax tree, so that layout
+does not matter."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ def task_of(node: ast.AST) -> str | None:
 
 
 def functions(source: str) -> dict[str, Function]:
-    """Qualified name -> function or method, in the order of the file; of two with one name, the last.
+    """Qualified name -> function or method, in the order of the file; of two with one name, the
+    last.
 
     >>> list(functions("def f(): pass\\nclass A:\\n    def g(self): pass\\n"))
     ['f', 'A.g']
@@ -44,7 +46,10 @@ def functions(source: str) -> dict[str, Function]:
             elif isinstance(node, ast.ClassDef):
                 visit(node.body, f"{prefix}{node.name}.")
             elif isinstance(node, (ast.If, ast.Try, ast.With)):
-                visit([child for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt)], prefix)
+                visit(
+                    [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt)],
+                    prefix,
+                )
 
     visit(ast.parse(source).body, "")
     return found
@@ -61,7 +66,8 @@ def hearts(source: str) -> list[Function]:
 
 
 def is_to_do(node: Function) -> bool:
-    """Whether nothing has been written yet: the body still raises NotImplementedError, whatever happens, or is empty.
+    """Whether nothing has been written yet: the body still raises NotImplementedError, whatever
+    happens, or is empty.
 
     >>> is_to_do(functions("def f(x):\\n    'Doc.'\\n    raise NotImplementedError('Add.')")["f"])
     True
@@ -75,8 +81,11 @@ def is_to_do(node: Function) -> bool:
         if isinstance(statement, ast.Raise):
             raised = statement.exc.func if isinstance(statement.exc, ast.Call) else statement.exc
             return isinstance(raised, ast.Name) and raised.id == "NotImplementedError"
-    return all(isinstance(s, ast.Pass) or (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant)
-                                           and s.value.value is ...) for s in body)
+    return all(
+        isinstance(s, ast.Pass)
+        or (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant) and s.value.value is ...)
+        for s in body
+    )
 
 
 def stub(source: str) -> str:
@@ -91,7 +100,11 @@ def stub(source: str) -> str:
     text = Text(source)
     for node in hearts(source):
         task = task_of(node) or ""
-        literal = f'"{task}"' if '"' not in task and task.isprintable() and "\\" not in task else repr(task)
+        literal = (
+            f'"{task}"'
+            if '"' not in task and task.isprintable() and "\\" not in task
+            else repr(task)
+        )
         indent = "\n" + " " * (node.col_offset + 4)
         docstring = node.body[0] if ast.get_docstring(node, clean=False) is not None else None
         colon = text.colon(node)
@@ -115,14 +128,19 @@ def unmarked(source: str) -> str:
         if isinstance(node, ast.ImportFrom) and node.module == "keras_recs.heart":
             others = [alias for alias in node.names if alias.name != MARK]
             if others:
-                text.replace(text.start(node), text.end(node), ast.unparse(ast.ImportFrom(node.module, others, 0)))
+                text.replace(
+                    text.start(node),
+                    text.end(node),
+                    ast.unparse(ast.ImportFrom(node.module, others, 0)),
+                )
             else:
                 text.cut_lines(node)
     return text.result()
 
 
 def quiet(source: str) -> str:
-    """`source` without comments and without the docstrings of the marked functions, which say what is right."""
+    """`source` without comments and without the docstrings of the marked functions, which say what
+    is right."""
     text = Text(source)
     for node in hearts(source):
         if ast.get_docstring(node, clean=False) is not None and len(node.body) > 1:
@@ -130,20 +148,23 @@ def quiet(source: str) -> str:
     result = Text(text.result())
     for token in tokenize.generate_tokens(io.StringIO(result.source).readline):
         if token.type == tokenize.COMMENT:
-            alone = not token.line[:token.start[1]].strip()
+            alone = not token.line[: token.start[1]].strip()
             line = result.source.split("\n")[token.start[0] - 1]
-            start = result.offset(token.start[0], len(line[:token.start[1]].encode()))
-            while not alone and result.data[start - 1:start] in (b" ", b"\t"):
+            start = result.offset(token.start[0], len(line[: token.start[1]].encode()))
+            while not alone and result.data[start - 1 : start] in (b" ", b"\t"):
                 start -= 1
             if alone:
-                result.replace(result.offset(token.start[0], 0), result.offset(token.start[0] + 1, 0), "")
+                result.replace(
+                    result.offset(token.start[0], 0), result.offset(token.start[0] + 1, 0), ""
+                )
             else:
                 result.replace(start, result.offset(token.start[0], len(line.encode())), "")
     return result.result()
 
 
 class Text:
-    """A source with the places of its syntax tree, and replacements that do not disturb each other."""
+    """A source with the places of its syntax tree, and replacements that do not disturb each
+    other."""
 
     def __init__(self, source: str) -> None:
         self.source = source
@@ -162,24 +183,31 @@ class Text:
     def end(self, node: ast.AST, comment: bool = False) -> int:
         """Where a node ends; with `comment`, after the comment behind it."""
         end = self.offset(node.end_lineno, node.end_col_offset)  # type: ignore[attr-defined]
-        rest = self.data[end:self.lines[self.line_of(end)] - 1]
+        rest = self.data[end : self.lines[self.line_of(end)] - 1]
         return end + len(rest) if comment and rest.strip().startswith(b"#") else end
 
     def of(self, node: ast.AST) -> str:
-        return self.data[self.start(node):self.end(node)].decode()
+        return self.data[self.start(node) : self.end(node)].decode()
 
     def line_of(self, offset: int) -> int:
         return self.data.count(b"\n", 0, offset) + 1
 
     def colon(self, node: Function) -> int:
-        """Where the head of a function ends: after its colon, the first one outside of all brackets."""
+        """Where the head of a function ends: after its colon, the first one outside of all
+        brackets."""
         depth = 0
-        lines = self.data[self.start(node):].decode()
+        lines = self.data[self.start(node) :].decode()
         for token in tokenize.generate_tokens(io.StringIO(lines).readline):
-            depth += (token.string in "([{") - (token.string in ")]}") if token.type == tokenize.OP else 0
+            depth += (
+                (token.string in "([{") - (token.string in ")]}")
+                if token.type == tokenize.OP
+                else 0
+            )
             if token.string == ":" and token.type == tokenize.OP and depth == 0:
                 row, column = token.end
-                before = "\n".join([*lines.split("\n")[:row - 1], lines.split("\n")[row - 1][:column]])
+                before = "\n".join(
+                    [*lines.split("\n")[: row - 1], lines.split("\n")[row - 1][:column]]
+                )
                 return self.start(node) + len(before.encode())
         raise ValueError(f"{node.name} has no colon")  # cannot be: it was parsed
 
@@ -193,7 +221,9 @@ class Text:
 
     def result(self) -> str:
         data = self.data
-        for start, end, new in sorted(self.edits, reverse=True):  # from the end, so that places before stay right
+        for start, end, new in sorted(
+            self.edits, reverse=True
+        ):  # from the end, so that places before stay right
             data = data[:start] + new + data[end:]
         return data.decode()
 

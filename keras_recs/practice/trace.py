@@ -14,7 +14,8 @@ def called(name: str) -> None:
 
 
 def traced(source: str) -> str:
-    """`source` in which the body of each marked function starts with a call that records its qualified name.
+    """`source` in which the body of each marked function starts with a call that records its
+    qualified name.
 
     >>> print(traced('@heart("Add.")\\ndef f(a, b):\\n    return a + b\\n'), end="")
     def f(a, b):

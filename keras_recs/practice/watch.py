@@ -32,7 +32,9 @@ class Watch:
         show: takes the text of a screen.
     """
 
-    def __init__(self, exercise: Exercise, show: Callable[[str, Screen], None] | None = None) -> None:
+    def __init__(
+        self, exercise: Exercise, show: Callable[[str, Screen], None] | None = None
+    ) -> None:
         self.exercise = exercise
         self.show = show or _print
         self.events: queue.Queue[tuple[str, Any]] = queue.Queue()
@@ -53,7 +55,7 @@ class Watch:
         self.stop = threading.Event()
         self.looking: threading.Thread | None = None
 
-    # --- the loop ------------------------------------------------------------------------------------------------
+    # --- the loop ---------------------------------------------------------------------------------
 
     def run(self) -> None:
         """Until `q`, Ctrl-C or the end of the input."""
@@ -69,11 +71,16 @@ class Watch:
 
     def _open(self) -> None:
         """Begin with an exercise: its server, its folder, its first check."""
-        worker = Worker(self.exercise.q, lambda record: self.events.put(("record", (worker, record))), self.fork)
+        worker = Worker(
+            self.exercise.q, lambda record: self.events.put(("record", (worker, record))), self.fork
+        )
         self.worker = worker
         self.stop = threading.Event()
-        self.looking = threading.Thread(target=_look, daemon=True,
-                                        args=(self.exercise.file, self.stop, lambda: self.events.put(("saved", None))))
+        self.looking = threading.Thread(
+            target=_look,
+            daemon=True,
+            args=(self.exercise.file, self.stop, lambda: self.events.put(("saved", None))),
+        )
         self.looking.start()
         self.check = self.before = self.hinted = None
         self.held, self.all, self.reference = [], False, False
@@ -111,14 +118,16 @@ class Watch:
             return self._key(value)
         return True
 
-    # --- checks --------------------------------------------------------------------------------------------------
+    # --- checks -----------------------------------------------------------------------------------
 
     def _saved(self) -> None:
         try:
             text = self.exercise.file.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError):
             text = None
-        if self.check is None or text != self.check.source:  # one save may be reported more than once
+        if (
+            self.check is None or text != self.check.source
+        ):  # one save may be reported more than once
             self._begin()
 
     def _begin(self) -> None:
@@ -158,7 +167,9 @@ class Watch:
             return
         check.take(record)
         self.heard, self.quiet = time.monotonic(), False
-        if check.fork_died and self.fork:  # forks do not work here: a new process for each check does
+        if (
+            check.fork_died and self.fork
+        ):  # forks do not work here: a new process for each check does
             self.fork = False
             self._close()
             self._open()
@@ -172,8 +183,11 @@ class Watch:
                 assert self.worker is not None
                 raise CheckError(cannot_run(self.worker))
             self._finish()
-        elif record["event"] == "result" and not check.passed and (
-                self._known(check) or time.monotonic() - self.began > PATIENCE):
+        elif (
+            record["event"] == "result"
+            and not check.passed
+            and (self._known(check) or time.monotonic() - self.began > PATIENCE)
+        ):
             self._draw()
 
     def _known(self, check: Check) -> bool:
@@ -188,7 +202,7 @@ class Watch:
         self.before = self.check
         self._draw()
 
-    # --- keys ----------------------------------------------------------------------------------------------------
+    # --- keys -------------------------------------------------------------------------------------
 
     def _key(self, key: str) -> bool:
         if key in ("q", "\x04", ""):
@@ -198,8 +212,13 @@ class Watch:
             if following is not None:
                 self._close()
                 folder = self.exercise.folder
-                self.exercise = Exercise(following, exercise_file(following, folder), folder, self.exercise.full,
-                                         self.exercise.seconds)
+                self.exercise = Exercise(
+                    following,
+                    exercise_file(following, folder),
+                    folder,
+                    self.exercise.full,
+                    self.exercise.seconds,
+                )
                 self.exercise.write()
                 self._open()
             return True
@@ -218,7 +237,7 @@ class Watch:
         self._draw()
         return True
 
-    # --- the screen ----------------------------------------------------------------------------------------------
+    # --- the screen -------------------------------------------------------------------------------
 
     def _draw(self) -> None:
         check, exercise = self.check, self.exercise
@@ -238,14 +257,20 @@ class Watch:
         else:
             for part in check.parts:
                 if part.name in self.first and part.state == NOT_RUN and not check.ended:
-                    screen.add(f"{part.name}: {sum(b.holds for b in part.behaviours)} of {len(part.behaviours)} "
-                               "behaviours hold so far", 6)
+                    screen.add(
+                        f"{part.name}: {sum(b.holds for b in part.behaviours)} of {len(part.behaviours)} "
+                        "behaviours hold so far",
+                        6,
+                    )
             screen.step(check, exercise.hunted)
             if self.quiet and not check.ended and (names := check.names_of(check.running)):
-                screen.add(f"This has been running for more than {QUIET:g} s: {names[0]}\n"
-                           "If it is an endless loop, repair it and save: that ends this check.", colour="yellow")
+                screen.add(
+                    f"This has been running for more than {QUIET:g} s: {names[0]}\n"
+                    "If it is an endless loop, repair it and save: that ends this check.",
+                    colour="yellow",
+                )
         if self.hinted is not None and self.hinted == name and levels:
-            screen.hint(levels[:exercise.shown(name)], len(levels), name)
+            screen.hint(levels[: exercise.shown(name)], len(levels), name)
         if self.all:
             screen.add()
             screen.all(check, exercise.hunted)
@@ -287,12 +312,16 @@ def _print(text: str, screen: Screen) -> None:
 
 
 def _changed(check: Check, before: Check | None) -> list[str]:
-    """The functions that are being written: those that differ from the last check; else the one that was next."""
+    """The functions that are being written: those that differ from the last check; else the one
+    that was next."""
     if before is None:
         return []
     written = [name for name in check.answer if name in check.mine and name not in check.to_do]
-    changed = [name for name in written
-               if name not in before.mine or ast.dump(check.mine[name]) != ast.dump(before.mine[name])]
+    changed = [
+        name
+        for name in written
+        if name not in before.mine or ast.dump(check.mine[name]) != ast.dump(before.mine[name])
+    ]
     if changed:
         return changed
     following = before.next
@@ -300,8 +329,8 @@ def _changed(check: Check, before: Check | None) -> list[str]:
 
 
 def _look(file: Path, stop: threading.Event, saved: Callable[[], None]) -> None:
-    """Call `saved` whenever the file is written, also by an editor that puts a new one in its place, or where its
-    whole folder goes and comes back."""
+    """Call `saved` whenever the file is written, also by an editor that puts a new one in its
+    place, or where its whole folder goes and comes back."""
     from watchfiles import watch
 
     place = file.resolve()
@@ -313,9 +342,17 @@ def _look(file: Path, stop: threading.Event, saved: Callable[[], None]) -> None:
             returned = True
             continue
         with contextlib.suppress(OSError), _held(place.parent):  # an error: it is gone again
-            for changes in watch(place.parent, watch_filter=lambda _, path: Path(path).name == place.name,
-                                 stop_event=stop, step=40, debounce=400, rust_timeout=250, recursive=False,
-                                 raise_interrupt=False, yield_on_timeout=True):
+            for changes in watch(
+                place.parent,
+                watch_filter=lambda _, path: Path(path).name == place.name,
+                stop_event=stop,
+                step=40,
+                debounce=400,
+                rust_timeout=250,
+                recursive=False,
+                raise_interrupt=False,
+                yield_on_timeout=True,
+            ):
                 if changes or returned:
                     saved()
                 returned = False
@@ -348,7 +385,9 @@ def _identity(folder: Path) -> tuple[int, int] | None:
 
 @contextlib.contextmanager
 def _ended_gently() -> Iterator[None]:
-    """A request to end, or a closed terminal, ends the loop as `q` does, so that no process stays."""
+    """A request to end, or a closed terminal, ends the loop as `q` does, so that no process
+    stays."""
+
     def end(*_: object) -> None:
         raise SystemExit(143)
 

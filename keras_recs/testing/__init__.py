@@ -1,4 +1,5 @@
-"""Data to try recommenders on: logs whose structure was planted, so that one knows what there is to find."""
+"""Data to try recommenders on: logs whose structure was planted, so that one knows what there is to
+find."""
 
 from keras_recs.testing.planted import PlantedLog, dense_log, planted_log, sparse_log
 

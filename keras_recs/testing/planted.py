@@ -1,4 +1,5 @@
-"""Synthetic logs: communities of taste, the popularity of a real catalogue, and popularity that comes and goes.
+"""Synthetic logs: communities of taste, the popularity of a real catalogue, and popularity that
+comes and goes.
 
 Each event is drawn in three steps:
 
@@ -37,11 +38,12 @@ class PlantedLog:
     Attributes:
         data: the log, with ratings from 1 to 5 and time stamps in seconds.
         communities: θ, (n_users, n_communities) float32: the mixture of each user; rows sum to 1.
-        item_chances: φ, (n_communities, n_periods, n_items) float32: the chance of each item for a community in a
+        item_chances: φ, (n_communities, n_periods, n_items) float32: the chance of each item for a
+        community in a
             period; the last axis sums to 1.
         last_period: (n_users,) the period of each user's last event.
-        rating_factors: (n_users, 2 + n_communities) and (n_items, 2 + n_communities) float32, whose inner products
-            are the ratings before noise and rounding.
+        rating_factors: (n_users, 2 + n_communities) and (n_items, 2 + n_communities) float32, whose
+            inner products are the ratings before noise and rounding.
     """
 
     data: Dataset
@@ -51,10 +53,11 @@ class PlantedLog:
     rating_factors: tuple[np.ndarray, np.ndarray]
 
     def oracle(self) -> np.ndarray:
-        """(n_users, n_items) float32: how likely each item is for each user at the time of the user's last event.
+        """(n_users, n_items) float32: how likely each item is for each user at the time of the
+        user's last event.
 
-        To be measured by `keras_recs.evaluation.evaluate_scores`. It knows everything but the user's mood.
-        """
+        To be measured by `keras_recs.evaluation.evaluate_scores`. It knows everything but the
+        user's mood."""
         out = np.empty((self.data.n_users, self.data.n_items), np.float32)
         for period in range(self.item_chances.shape[1]):
             now = self.last_period == period
@@ -62,26 +65,38 @@ class PlantedLog:
         return out
 
 
-def planted_log(n_users: int = 1000, n_items: int = 800, events_per_user: float = 40, *, n_communities: int = 12,
-                structure: float = 1.0, drift: float = 0.5, head: float = 20.0, exponent: float = 1.0,
-                days: int = 720, visit: float = 0.1, mood: float = 0.8,
-                seed: int = 0) -> PlantedLog:
+def planted_log(
+    n_users: int = 1000,
+    n_items: int = 800,
+    events_per_user: float = 40,
+    *,
+    n_communities: int = 12,
+    structure: float = 1.0,
+    drift: float = 0.5,
+    head: float = 20.0,
+    exponent: float = 1.0,
+    days: int = 720,
+    visit: float = 0.1,
+    mood: float = 0.8,
+    seed: int = 0,
+) -> PlantedLog:
     """A log of films with planted communities.
 
     Args:
         n_users, n_items: sizes. Items that nobody meets are in the log's item ids all the same.
         events_per_user: on average; activity is log-normal, and everybody has five events at least.
         n_communities: of taste. A user belongs mostly to one or two of them.
-        structure: standard deviation of an item's log-appeal between communities; 0: popularity is all there is.
-        drift: share of an item's appeal that fades, 0 to 1. Items come out at any time, before the log or in it; the
-            fading part is at its peak at once and falls to 1/e in a twelfth of the log's length. With 0, popularity
-            stands still.
-        head, exponent: fame falls as (head + rank) ** -exponent (Zipf & Mandelbrot): a small head, a large exponent
-            and few hits have nearly all.
+        structure: standard deviation of an item's log-appeal between communities; 0: popularity is
+        all there is. drift: share of an item's appeal that fades, 0 to 1. Items come out at any
+        time, before the log or in it; the
+            fading part is at its peak at once and falls to 1/e in a twelfth of the log's length.
+            With 0, popularity stands still.
+        head, exponent: fame falls as (head + rank) ** -exponent (Zipf & Mandelbrot): a small head,
+            a large exponent and few hits have nearly all.
         days: length of the log.
         visit: mean share of the log in which a user is active.
-        mood: the chance that an event is of the same community as the one before: moods last 1 / (1 - mood) events.
-        seed: of everything. The same arguments give the same log.
+        mood: the chance that an event is of the same community as the one before: moods last 1 / (1
+        - mood) events. seed: of everything. The same arguments give the same log.
 
     >>> log = planted_log(n_users=50, n_items=30, events_per_user=8)
     >>> log.data
@@ -106,7 +121,9 @@ def planted_log(n_users: int = 1000, n_items: int = 800, events_per_user: float 
     chances = _chances(fame, _fashion(rng, n_items, drift), structure * loading)  # φ
 
     users = np.repeat(np.arange(n_users), _activity(rng, n_users, n_items, events_per_user))
-    times = _times(rng, users, n_users, visit)  # (n_events,) shares of the log, in order for each user
+    times = _times(
+        rng, users, n_users, visit
+    )  # (n_events,) shares of the log, in order for each user
     periods = (times * PERIODS).astype(np.int64)
     communities = _moods(rng, users, theta, mood)  # (n_events,)
     items = _draw(rng, users, periods, communities, chances)
@@ -117,29 +134,60 @@ def planted_log(n_users: int = 1000, n_items: int = 800, events_per_user: float 
     expected = np.einsum("nf,nf->n", tastes[users], qualities[items])
     ratings = np.clip(np.rint(expected + rng.normal(0, RATING_NOISE, len(users))), 1, 5)
     events = Interactions(users, items, ratings, START + (times * days * DAY).astype(np.int64))
-    data = Dataset(events, IdMap(np.arange(n_users), "users"), IdMap(np.arange(n_items), "items"), name="planted",
-                   rating_scale=(1.0, 5.0))
+    data = Dataset(
+        events,
+        IdMap(np.arange(n_users), "users"),
+        IdMap(np.arange(n_items), "items"),
+        name="planted",
+        rating_scale=(1.0, 5.0),
+    )
     last = np.zeros(n_users, np.int64)
     np.maximum.at(last, users, periods)
-    return PlantedLog(data, theta.astype(np.float32), chances.astype(np.float32), last, (tastes, qualities))
+    return PlantedLog(
+        data, theta.astype(np.float32), chances.astype(np.float32), last, (tastes, qualities)
+    )
 
 
 def sparse_log(n_users: int = 4700, n_items: int = 9700, *, seed: int = 0) -> PlantedLog:
-    """A log as of a film site where people drop by: 17 events a user, two events an item in the median, strong drift.
+    """A log as of a film site where people drop by: 17 events a user, two events an item in the
+    median, strong drift.
 
     Popularity is hard to beat here: there is little to learn from, and much of it is out of date.
     """
-    return planted_log(n_users, n_items, 17, n_communities=16, structure=0.8, drift=0.6, head=10.0, exponent=1.2,
-                       visit=0.1, mood=0.8, seed=seed)
+    return planted_log(
+        n_users,
+        n_items,
+        17,
+        n_communities=16,
+        structure=0.8,
+        drift=0.6,
+        head=10.0,
+        exponent=1.2,
+        visit=0.1,
+        mood=0.8,
+        seed=seed,
+    )
 
 
 def dense_log(n_users: int = 600, n_items: int = 400, *, seed: int = 0) -> PlantedLog:
-    """A log as of a small panel whose members have met a third of everything: 120 events a user, little drift."""
-    return planted_log(n_users, n_items, 120, n_communities=8, structure=1.5, drift=0.7, head=30.0, exponent=1.0,
-                       visit=0.9, mood=0.98, seed=seed)
+    """A log as of a small panel whose members have met a third of everything: 120 events a user,
+    little drift."""
+    return planted_log(
+        n_users,
+        n_items,
+        120,
+        n_communities=8,
+        structure=1.5,
+        drift=0.7,
+        head=30.0,
+        exponent=1.0,
+        visit=0.9,
+        mood=0.98,
+        seed=seed,
+    )
 
 
-# --- the parts --------------------------------------------------------------------------------------------------
+# --- the parts ------------------------------------------------------------------------------------
 
 
 def _mixtures(rng: np.random.Generator, n_users: int, n_communities: int) -> np.ndarray:
@@ -148,7 +196,8 @@ def _mixtures(rng: np.random.Generator, n_users: int, n_communities: int) -> np.
 
 
 def _fashion(rng: np.random.Generator, n_items: int, drift: float) -> np.ndarray:
-    """(n_periods, n_items) what is left of an item's appeal; 0 before it is out, and on average about 1 after."""
+    """(n_periods, n_items) what is left of an item's appeal; 0 before it is out, and on average
+    about 1 after."""
     released = rng.integers(-PERIODS, PERIODS, n_items)  # half of the items are older than the log
     age = np.arange(PERIODS)[:, None] - released  # (n_periods, n_items)
     fading = np.exp(-np.maximum(age, 0) / LIFE) * PERIODS / LIFE / 2
@@ -176,7 +225,9 @@ def _times(rng: np.random.Generator, users: np.ndarray, n_users: int, visit: flo
     return times[np.lexsort((times, users))]
 
 
-def _moods(rng: np.random.Generator, users: np.ndarray, theta: np.ndarray, mood: float) -> np.ndarray:
+def _moods(
+    rng: np.random.Generator, users: np.ndarray, theta: np.ndarray, mood: float
+) -> np.ndarray:
     """(n_events,) the community of each event: from θ, or that of the user's event before."""
     fresh = rng.random(len(users)) >= mood
     fresh[np.unique(users, return_index=True)[1]] = True  # the first of each user
@@ -184,8 +235,13 @@ def _moods(rng: np.random.Generator, users: np.ndarray, theta: np.ndarray, mood:
     return drawn[np.maximum.accumulate(np.where(fresh, np.arange(len(users)), 0))]
 
 
-def _draw(rng: np.random.Generator, users: np.ndarray, periods: np.ndarray, communities: np.ndarray,
-          chances: np.ndarray) -> np.ndarray:
+def _draw(
+    rng: np.random.Generator,
+    users: np.ndarray,
+    periods: np.ndarray,
+    communities: np.ndarray,
+    chances: np.ndarray,
+) -> np.ndarray:
     """(n_events,) an item for each event that its user meets once only; -1 where none was found."""
     n_items = chances.shape[-1]
     rows = communities * chances.shape[1] + periods
@@ -216,9 +272,11 @@ def _pick(rng: np.random.Generator, ladder: np.ndarray, rows: np.ndarray, width:
     return np.minimum(place - rows * width, width - 1)  # rounding may step over the end of a row
 
 
-def _rating_factors(rng: np.random.Generator, theta: np.ndarray, loading: np.ndarray,
-                    fame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(n_users, 2 + n_communities) and (n_items, 2 + n_communities): generosity, quality, and taste."""
+def _rating_factors(
+    rng: np.random.Generator, theta: np.ndarray, loading: np.ndarray, fame: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """(n_users, 2 + n_communities) and (n_items, 2 + n_communities): generosity, quality, and
+    taste."""
     generosity = rng.normal(0, 0.4, len(theta))
     rank = np.argsort(np.argsort(fame)) / len(fame)  # known films are a little better
     quality = 3.2 + 0.6 * rank + rng.normal(0, 0.4, len(fame))

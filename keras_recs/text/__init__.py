@@ -1,7 +1,8 @@
-"""Texts as vectors: pretrained encoders that need no training here, and a fallback that needs no download.
+"""Texts as vectors: pretrained encoders that need no training here, and a fallback that needs no
+download.
 
-`load_encoder("minilm")` and its like give a `TextEncoder`; `keras_recs.text.smollm2.SmolLM2` is a language model that
-also scores and writes.
+`load_encoder("minilm")` and its like give a `TextEncoder`; `keras_recs.text.smollm2.SmolLM2` is a
+language model that also scores and writes.
 """
 
 from keras_recs.text.encoder import BaseEncoder, EncoderError, TextEncoder

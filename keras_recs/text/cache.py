@@ -23,11 +23,13 @@ Result = TypeVar("Result")
 
 
 class VectorCache:
-    """One SQLite file per encoder and version, under `encodings` in the cache folder (see `assets.cache_dir`).
+    """One SQLite file per encoder and version, under `encodings` in the cache folder (see
+    `assets.cache_dir`).
 
-    A write is a transaction and one process at a time has the file, so that it is whole at any moment. A damaged row is
-    taken for absent; a damaged file is deleted and begun anew. Where nothing can be written, every vector is computed,
-    which costs time and nothing else. It is safe to delete the folder.
+    A write is a transaction and one process at a time has the file, so that it is whole at any
+    moment. A damaged row is taken for absent; a damaged file is deleted and begun anew. Where
+    nothing can be written, every vector is computed, which costs time and nothing else. It is safe
+    to delete the folder.
 
     Args:
         name, version: of the encoder; part of each key, too.
@@ -50,28 +52,45 @@ class VectorCache:
         def look_up(table: sqlite3.Connection) -> list[tuple[bytes, bytes, int]]:
             found = []
             for start in range(0, len(keys), KEYS_AT_ONCE):
-                some = keys[start:start + KEYS_AT_ONCE]
+                some = keys[start : start + KEYS_AT_ONCE]
                 marks = ",".join("?" * len(some))
-                found += table.execute(f"SELECT key, vector, checksum FROM vectors WHERE key IN ({marks})",
-                                       some).fetchall()
+                found += table.execute(
+                    f"SELECT key, vector, checksum FROM vectors WHERE key IN ({marks})", some
+                ).fetchall()
             return found
 
-        rows: list[tuple[bytes, bytes, int]] = self._with_table(look_up, []) if self.path.exists() else []
+        rows: list[tuple[bytes, bytes, int]] = (
+            self._with_table(look_up, []) if self.path.exists() else []
+        )
         for key, vector, checksum in rows:
-            if isinstance(vector, bytes) and len(vector) == 4 * self.dim and zlib.crc32(vector) == checksum:
+            if (
+                isinstance(vector, bytes)
+                and len(vector) == 4 * self.dim
+                and zlib.crc32(vector) == checksum
+            ):
                 vectors[row_of[key]], known[row_of[key]] = np.frombuffer(vector, "<f4"), True
         return vectors, known
 
     def put(self, texts: Sequence[str], vectors: np.ndarray) -> None:
         """Keep `vectors` (n, dim) of `texts`."""
         blobs = [row.tobytes() for row in np.ascontiguousarray(vectors, "<f4")]
-        rows = [(self._key(text), blob, zlib.crc32(blob)) for text, blob in zip(texts, blobs, strict=True)]
-        self._with_table(lambda table: table.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows), None)
+        rows = [
+            (self._key(text), blob, zlib.crc32(blob))
+            for text, blob in zip(texts, blobs, strict=True)
+        ]
+        self._with_table(
+            lambda table: table.executemany(
+                "INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows
+            ),
+            None,
+        )
 
     def _key(self, text: str) -> bytes:
         return hashlib.sha256("\0".join((self.name, self.version, text)).encode("utf-8")).digest()
 
-    def _with_table(self, work: Callable[[sqlite3.Connection], Result], otherwise: Result) -> Result:
+    def _with_table(
+        self, work: Callable[[sqlite3.Connection], Result], otherwise: Result
+    ) -> Result:
         """What `work` gives on the open table, or `otherwise` where there can be none."""
         from filelock import FileLock
 

@@ -1,13 +1,13 @@
 """A decoder-only language model of the Llama family (Touvron et al. 2023), written out in Keras.
 
-A decoder reads from left to right: a token sees itself and what came before it, so that the last vector can be asked
-for the next token. Each block does two things to the running sum x:
+A decoder reads from left to right: a token sees itself and what came before it, so that the last
+vector can be asked for the next token. Each block does two things to the running sum x:
 
     x ← x + Attention(RMSNorm(x))
     x ← x + W_down (silu(W_gate y) ⊙ W_up y),   y = RMSNorm(x)          (SwiGLU, Shazeer 2020)
 
-What a token was as key and value never changes, because it does not see what follows. So it is kept (the "KV cache"),
-and one more token costs one token's work, not the whole text's.
+What a token was as key and value never changes, because it does not see what follows. So it is kept
+(the "KV cache"), and one more token costs one token's work, not the whole text's.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ class DecoderConfig:
 
 
 class RMSNorm(layers.Layer):
-    """x / √(mean(x²) + ε) · gain (Zhang and Sennrich 2019): LayerNorm without the mean and the bias."""
+    """x / √(mean(x²) + ε) · gain (Zhang and Sennrich 2019): LayerNorm without the mean and the
+    bias."""
 
     def __init__(self, width: int, epsilon: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -48,7 +49,11 @@ class RMSNorm(layers.Layer):
         self.built = True
 
     def call(self, x: Any) -> Any:
-        return x * ops.rsqrt(ops.mean(ops.square(x), axis=-1, keepdims=True) + self.epsilon) * self.gain
+        return (
+            x
+            * ops.rsqrt(ops.mean(ops.square(x), axis=-1, keepdims=True) + self.epsilon)
+            * self.gain
+        )
 
 
 def rotations(positions: Any, head_dim: int, base: float) -> tuple[Any, Any]:
@@ -59,21 +64,25 @@ def rotations(positions: Any, head_dim: int, base: float) -> tuple[Any, Any]:
 
 
 def rotate(x: Any, rotation: tuple[Any, Any]) -> Any:
-    """Rotary positions (Su et al. 2021): each pair of neighbouring entries is turned by its position's angle.
+    """Rotary positions (Su et al. 2021): each pair of neighbouring entries is turned by its
+    position's angle.
 
-    The product of a turned query and a turned key depends on how far apart they are, and not on where they are.
+    The product of a turned query and a turned key depends on how far apart they are, and not on
+    where they are.
 
     Args:
         x: (batch, heads, t, head_dim).
     """
     cos, sin = rotation
     even, odd = x[..., 0::2], x[..., 1::2]  # (batch, heads, t, head_dim / 2)
-    return ops.reshape(ops.stack([even * cos - odd * sin, even * sin + odd * cos], axis=-1), ops.shape(x))
+    return ops.reshape(
+        ops.stack([even * cos - odd * sin, even * sin + odd * cos], axis=-1), ops.shape(x)
+    )
 
 
 class Attention(layers.Layer):
-    """Causal self-attention with grouped queries (Ainslie et al. 2023): several heads of queries share one head of
-    keys and values, which makes the cache smaller by that factor."""
+    """Causal self-attention with grouped queries (Ainslie et al. 2023): several heads of queries
+    share one head of keys and values, which makes the cache smaller by that factor."""
 
     def __init__(self, config: DecoderConfig, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -98,19 +107,31 @@ class Attention(layers.Layer):
         group = c.n_heads // c.n_kv_heads
 
         def heads(y: Any, n: int) -> Any:
-            return ops.transpose(ops.reshape(y, (batch, t, n, c.head_dim)), (0, 2, 1, 3))  # (batch, n, t, head_dim)
+            return ops.transpose(
+                ops.reshape(y, (batch, t, n, c.head_dim)), (0, 2, 1, 3)
+            )  # (batch, n, t, head_dim)
 
         query = rotate(heads(self.query(x), c.n_heads), rotation)
         key = ops.concatenate([past[0], rotate(heads(self.key(x), c.n_kv_heads), rotation)], axis=2)
-        value = ops.concatenate([past[1], heads(self.value(x), c.n_kv_heads)], axis=2)  # (batch, kv heads, p + t, …)
+        value = ops.concatenate(
+            [past[1], heads(self.value(x), c.n_kv_heads)], axis=2
+        )  # (batch, kv heads, p + t, …)
 
-        query = ops.reshape(query, (batch, c.n_kv_heads, group * t, c.head_dim))  # the queries that share a key
-        scores = ops.matmul(query / c.head_dim ** 0.5, ops.transpose(key, (0, 1, 3, 2)))
-        scores = ops.reshape(scores, (batch, c.n_kv_heads, group, t, -1)) + hide  # (…, group, t, p + t)
-        weights = ops.exp(scores - ops.logsumexp(scores, axis=-1, keepdims=True))  # softmax; Keras's warns of one token
+        query = ops.reshape(
+            query, (batch, c.n_kv_heads, group * t, c.head_dim)
+        )  # the queries that share a key
+        scores = ops.matmul(query / c.head_dim**0.5, ops.transpose(key, (0, 1, 3, 2)))
+        scores = (
+            ops.reshape(scores, (batch, c.n_kv_heads, group, t, -1)) + hide
+        )  # (…, group, t, p + t)
+        weights = ops.exp(
+            scores - ops.logsumexp(scores, axis=-1, keepdims=True)
+        )  # softmax; Keras's warns of one token
         weights = ops.reshape(weights, (batch, c.n_kv_heads, group * t, -1))
         mixed = ops.reshape(ops.matmul(weights, value), (batch, c.n_heads, t, c.head_dim))
-        joined = ops.reshape(ops.transpose(mixed, (0, 2, 1, 3)), (-1, c.width))  # (batch · t, width)
+        joined = ops.reshape(
+            ops.transpose(mixed, (0, 2, 1, 3)), (-1, c.width)
+        )  # (batch · t, width)
         return self.join(joined), ops.stack([key, value])
 
 
@@ -119,7 +140,10 @@ class Block(layers.Layer):
 
     def __init__(self, config: DecoderConfig, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.attention_norm, self.attention = RMSNorm(config.width, config.epsilon), Attention(config)
+        self.attention_norm, self.attention = (
+            RMSNorm(config.width, config.epsilon),
+            Attention(config),
+        )
         self.inner_norm = RMSNorm(config.width, config.epsilon)
         self.gate, self.up = _dense(config.width, config.inner), _dense(config.width, config.inner)
         self.down = _dense(config.inner, config.width)
@@ -138,7 +162,9 @@ class Decoder(keras.Model):
     def __init__(self, config: DecoderConfig, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.config = config
-        self.embedding = layers.Embedding(config.vocabulary, config.width, embeddings_initializer="zeros")
+        self.embedding = layers.Embedding(
+            config.vocabulary, config.width, embeddings_initializer="zeros"
+        )
         self.embedding.build()
         self.blocks = [Block(config) for _ in range(config.n_blocks)]
         self.norm = RMSNorm(config.width, config.epsilon)
@@ -147,9 +173,9 @@ class Decoder(keras.Model):
     def call(self, ids: Any, past: Any, n_blocks: int | None = None) -> tuple[Any, Any]:
         """
         Args:
-            ids: (batch, t). Shorter rows are filled up at their right end, where nothing looks at the filling.
-            past: (blocks, 2, batch, kv heads, p, head_dim), from the call that read the p tokens before; see `no_past`.
-            n_blocks: to stop after that many.
+            ids: (batch, t). Shorter rows are filled up at their right end, where nothing looks at
+            the filling. past: (blocks, 2, batch, kv heads, p, head_dim), from the call that read
+            the p tokens before; see `no_past`. n_blocks: to stop after that many.
 
         Returns:
             The running sum (batch, t, width), and `past` with the t tokens added.
@@ -157,23 +183,33 @@ class Decoder(keras.Model):
         t, p = ops.shape(ids)[1], ops.shape(past)[4]
         positions = p + ops.arange(t)
         rotation = rotations(positions, self.config.head_dim, self.config.rope_base)
-        hide = ops.where(ops.arange(p + t)[None, :] <= positions[:, None], 0.0, -1e9)  # (t, p + t): not the future
-        x, grown = ops.reshape(self.embedding(ids), (-1, self.config.width)), []  # (batch · t, width)
+        hide = ops.where(
+            ops.arange(p + t)[None, :] <= positions[:, None], 0.0, -1e9
+        )  # (t, p + t): not the future
+        x, grown = (
+            ops.reshape(self.embedding(ids), (-1, self.config.width)),
+            [],
+        )  # (batch · t, width)
         for i, block in enumerate(self.blocks[:n_blocks]):
             x, new = block(x, rotation, hide, past[i])
             grown.append(new)
         return ops.reshape(x, (-1, t, self.config.width)), ops.stack(grown)
 
     def logits(self, x: Any) -> Any:
-        """(…, width) -> (…, vocabulary): the embedding table serves as output layer, too ("tied")."""
+        """(…, width) -> (…, vocabulary): the embedding table serves as output layer, too
+        ("tied")."""
         return ops.matmul(self.norm(x), ops.transpose(self.embedding.embeddings))
 
     def no_past(self, batch: int) -> Any:
         """The past of a text that begins: (blocks, 2, batch, kv heads, 0, head_dim)."""
-        return ops.zeros((self.config.n_blocks, 2, batch, self.config.n_kv_heads, 0, self.config.head_dim))
+        return ops.zeros(
+            (self.config.n_blocks, 2, batch, self.config.n_kv_heads, 0, self.config.head_dim)
+        )
 
 
 def _dense(inputs: int, units: int) -> layers.Dense:
-    layer = layers.Dense(units, use_bias=False, kernel_initializer="zeros")  # no time lost on random numbers
+    layer = layers.Dense(
+        units, use_bias=False, kernel_initializer="zeros"
+    )  # no time lost on random numbers
     layer.build((None, inputs))  # all weights are there at once, to be filled from a file
     return layer

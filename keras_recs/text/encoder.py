@@ -1,4 +1,5 @@
-"""`TextEncoder`: texts in, unit vectors out. And what every encoder shares: checks, batches, the cache."""
+"""`TextEncoder`: texts in, unit vectors out. And what every encoder shares: checks, batches, the
+cache."""
 
 from __future__ import annotations
 
@@ -42,12 +43,14 @@ class TextEncoder(Protocol):
     def languages(self) -> tuple[str, ...]: ...
 
     def encode(self, texts: Sequence[str], *, batch_size: int = 32) -> np.ndarray:
-        """(n, dim) float32, one row per text in their order, each of length one or, for a blank text, zero."""
+        """(n, dim) float32, one row per text in their order, each of length one or, for a blank
+        text, zero."""
         ...
 
 
 class BaseEncoder(abc.ABC):
-    """The shared part of all encoders. A subclass has the attributes below and implements `_vectors`.
+    """The shared part of all encoders. A subclass has the attributes below and implements
+    `_vectors`.
 
     Args:
         cache: whether vectors are kept in the user's cache folder and taken from there.
@@ -56,7 +59,8 @@ class BaseEncoder(abc.ABC):
         name, dim, languages: see `TextEncoder`.
         description: what it is, in a sentence for people; a fallback says so here.
         version: changes whenever the vectors do; the cache keeps versions apart.
-        max_tokens: a longer text is cut here, and the rest of it is not read; 0 where there is no limit.
+        max_tokens: a longer text is cut here, and the rest of it is not read; 0 where there is no
+            limit.
     """
 
     name: str
@@ -83,12 +87,12 @@ class BaseEncoder(abc.ABC):
     def encode(self, texts: Sequence[str], *, batch_size: int = 32) -> np.ndarray:
         """One unit vector per text.
 
-        The vector depends on the text alone, not on its neighbours in the batch or on `batch_size`. Equal texts are
-        encoded once. A text longer than `max_tokens` is cut.
+        The vector depends on the text alone, not on its neighbours in the batch or on `batch_size`.
+        Equal texts are encoded once. A text longer than `max_tokens` is cut.
 
         Args:
-            texts: n strings. A blank one has no meaning to encode, and its row is zero: its cosine with anything
-                is zero.
+            texts: n strings. A blank one has no meaning to encode, and its row is zero: its cosine
+                with anything is zero.
             batch_size: texts in one forward pass, at most.
 
         Returns:
@@ -98,8 +102,12 @@ class BaseEncoder(abc.ABC):
             TypeError: `texts` is one string, or holds something that is not a string.
         """
         texts, batch_size = checked_texts("texts", texts), whole_number("batch_size", batch_size)
-        place = {text: i for i, text in enumerate(dict.fromkeys(text for text in texts if text.strip()))}
-        vectors = np.zeros((len(place) + 1, self.dim), np.float32)  # the last row stays zero, for the blank ones
+        place = {
+            text: i for i, text in enumerate(dict.fromkeys(text for text in texts if text.strip()))
+        }
+        vectors = np.zeros(
+            (len(place) + 1, self.dim), np.float32
+        )  # the last row stays zero, for the blank ones
         vectors[:-1] = self._distinct(list(place), batch_size)
         return vectors[[place.get(text, -1) for text in texts]]
 
@@ -111,7 +119,7 @@ class BaseEncoder(abc.ABC):
         vectors, known = store.get(texts)
         missing = np.flatnonzero(~known)
         for start in range(0, len(missing), TEXTS_AT_ONCE):
-            rows = missing[start:start + TEXTS_AT_ONCE]
+            rows = missing[start : start + TEXTS_AT_ONCE]
             new = [texts[row] for row in rows]
             vectors[rows] = self._vectors(new, batch_size)
             store.put(new, vectors[rows])
@@ -123,7 +131,8 @@ class BaseEncoder(abc.ABC):
 
 
 class NeuralEncoder(BaseEncoder):
-    """For encoders that read tokens in padded batches. A subclass implements `_tokens` and `_forward`."""
+    """For encoders that read tokens in padded batches. A subclass implements `_tokens` and
+    `_forward`."""
 
     def _vectors(self, texts: list[str], batch_size: int) -> np.ndarray:
         out = np.empty((len(texts), self.dim), np.float32)
@@ -131,12 +140,18 @@ class NeuralEncoder(BaseEncoder):
             return out
         tokens = self._tokens(texts)
         batches = list(_batches(np.array([len(row) for row in tokens]), batch_size))
-        for rows in progress(batches, description=f"encoding with {self.name}") if len(batches) > 4 else batches:
-            ids = np.zeros((len(rows), max(len(tokens[row]) for row in rows)), np.int32)  # (batch, t)
+        for rows in (
+            progress(batches, description=f"encoding with {self.name}")
+            if len(batches) > 4
+            else batches
+        ):
+            ids = np.zeros(
+                (len(rows), max(len(tokens[row]) for row in rows)), np.int32
+            )  # (batch, t)
             mask = np.zeros(ids.shape, np.float32)
             for i, row in enumerate(rows):
-                ids[i, :len(tokens[row])] = tokens[row]
-                mask[i, :len(tokens[row])] = 1
+                ids[i, : len(tokens[row])] = tokens[row]
+                mask[i, : len(tokens[row])] = 1
             out[rows] = self._forward(ids, mask)
         return unit_rows(out)
 
@@ -155,7 +170,7 @@ def _batches(lengths: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
     start = 0
     while start < len(order):
         size = max(1, min(batch_size, TOKENS_AT_ONCE // max(1, int(lengths[order[start]]))))
-        yield order[start:start + size]
+        yield order[start : start + size]
         start += size
 
 
@@ -177,12 +192,15 @@ def checked_texts(name: str, texts: Any) -> list[str]:
     TypeError: texts must be a sequence of strings, got a single one; put it into a list
     """
     if isinstance(texts, (str, bytes)):
-        raise TypeError(f"{name} must be a sequence of strings, got a single one; put it into a list")
+        raise TypeError(
+            f"{name} must be a sequence of strings, got a single one; put it into a list"
+        )
     if not (hasattr(texts, "__len__") and hasattr(texts, "__getitem__")) or isinstance(texts, dict):
         raise TypeError(f"{name} must be a sequence of strings, got {type(texts).__name__}")
     texts = list(texts)
     for i, text in enumerate(texts):
         if not isinstance(text, str):
             raise TypeError(f"{name} must hold strings only, but entry {i} is {text!r}")
-    # Half of a character (a lone surrogate, from a damaged file) cannot be written; "?" takes its place.
+    # Half of a character (a lone surrogate, from a damaged file) cannot be written; "?" takes its
+    # place.
     return [str(text).encode("utf-8", "replace").decode("utf-8") for text in texts]

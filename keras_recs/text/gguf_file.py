@@ -1,8 +1,9 @@
-"""A language model out of a GGUF file, llama.cpp's format: sizes, weights and tokenizer in one, nothing pickled.
+"""A language model out of a GGUF file, llama.cpp's format: sizes, weights and tokenizer in one,
+nothing pickled.
 
-After the magic word come named fields, then names, shapes and places of the tensors, then the tensors. A weight of 4 or
-8 bits is an integer; each block of 32 weights has a scale of its own, and with 4 bits an offset, too.
-"""
+After the magic word come named fields, then names, shapes and places of the tensors, then the
+tensors. A weight of 4 or 8 bits is an integer; each block of 32 weights has a scale of its own, and
+with 4 bits an offset, too."""
 
 from __future__ import annotations
 
@@ -17,7 +18,19 @@ import numpy as np
 from keras_recs.text.decoder import Decoder, DecoderConfig
 
 # Numbers by the code of their type in the file; 8 is a string and 9 an array.
-_NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+_NUMBERS = {
+    0: "B",
+    1: "b",
+    2: "H",
+    3: "h",
+    4: "I",
+    5: "i",
+    6: "f",
+    7: "?",
+    10: "Q",
+    11: "q",
+    12: "d",
+}
 _STRING, _ARRAY = 8, 9
 # Bytes in a block of a tensor, by the code of its type, and weights in a block.
 _F32, _Q4_1, _Q8_0 = 0, 3, 8
@@ -43,7 +56,9 @@ class GGUF:
         self._tensors: dict[str, tuple[tuple[int, ...], int, int]] = {}  # shape, type, offset
         for _ in range(n_tensors):
             name, n_axes = self._string(), self._number("I")
-            shape = tuple(self._number("Q") for _ in range(n_axes))[::-1]  # the file has the fastest axis first
+            shape = tuple(self._number("Q") for _ in range(n_axes))[
+                ::-1
+            ]  # the file has the fastest axis first
             self._tensors[name] = shape, self._number("I"), self._number("Q")
         alignment = self.fields.get("general.alignment", 32)
         self._begin = -(-self._at // alignment) * alignment
@@ -52,21 +67,25 @@ class GGUF:
         """A tensor by its name, with its integers made floats."""
         shape, kind, offset = self._tensors[name]
         if kind not in _BLOCKS:
-            raise ValueError(f"the tensor {name!r} is quantised in a way (type {kind}) that is not read here")
+            raise ValueError(
+                f"the tensor {name!r} is quantised in a way (type {kind}) that is not read here"
+            )
         n_bytes, n_weights = _BLOCKS[kind]
         n_blocks = int(np.prod(shape)) // n_weights
-        raw = np.frombuffer(self._data, np.uint8, n_blocks * n_bytes, self._begin + offset).reshape(n_blocks, n_bytes)
+        raw = np.frombuffer(self._data, np.uint8, n_blocks * n_bytes, self._begin + offset).reshape(
+            n_blocks, n_bytes
+        )
         return _floats(raw, kind).reshape(shape)
 
     def _number(self, code: str) -> Any:
-        value, = struct.unpack_from(f"<{code}", self._data, self._at)
+        (value,) = struct.unpack_from(f"<{code}", self._data, self._at)
         self._at += struct.calcsize(f"<{code}")
         return value
 
     def _string(self) -> str:
         length = self._number("Q")
         self._at += length
-        return self._data[self._at - length:self._at].decode("utf-8")
+        return self._data[self._at - length : self._at].decode("utf-8")
 
     def _value(self, kind: int) -> Any:
         if kind == _STRING:
@@ -79,8 +98,9 @@ class GGUF:
 
 def _floats(blocks: np.ndarray, kind: int) -> np.ndarray:
     """(n, bytes) -> (n, weights) float32."""
+
     def half(start: int) -> np.ndarray:  # (n, 1), from the two bytes at `start`
-        return np.ascontiguousarray(blocks[:, start:start + 2]).view("<f2").astype(np.float32)
+        return np.ascontiguousarray(blocks[:, start : start + 2]).view("<f2").astype(np.float32)
 
     if kind == _F32:
         return blocks.view("<f4")
@@ -91,7 +111,8 @@ def _floats(blocks: np.ndarray, kind: int) -> np.ndarray:
 
 
 def read_decoder(path: Path) -> tuple[Decoder, Any, str]:
-    """The decoder with its weights as float32, its tokenizer, and the system prompt of its chat template.
+    """The decoder with its weights as float32, its tokenizer, and the system prompt of its chat
+    template.
 
     Raises:
         ValueError: the file holds another architecture.
@@ -99,13 +120,20 @@ def read_decoder(path: Path) -> tuple[Decoder, Any, str]:
     file = GGUF(path)
     field = file.fields.__getitem__
     if (architecture := field("general.architecture")) != "llama":
-        raise ValueError(f"{path.name} holds a model of the architecture {architecture!r}, not 'llama'")
+        raise ValueError(
+            f"{path.name} holds a model of the architecture {architecture!r}, not 'llama'"
+        )
     config = DecoderConfig(
-        vocabulary=field("llama.vocab_size"), width=field("llama.embedding_length"),
-        inner=field("llama.feed_forward_length"), n_blocks=field("llama.block_count"),
-        n_heads=field("llama.attention.head_count"), n_kv_heads=field("llama.attention.head_count_kv"),
-        rope_base=field("llama.rope.freq_base"), epsilon=field("llama.attention.layer_norm_rms_epsilon"),
-        context=field("llama.context_length"))
+        vocabulary=field("llama.vocab_size"),
+        width=field("llama.embedding_length"),
+        inner=field("llama.feed_forward_length"),
+        n_blocks=field("llama.block_count"),
+        n_heads=field("llama.attention.head_count"),
+        n_kv_heads=field("llama.attention.head_count_kv"),
+        rope_base=field("llama.rope.freq_base"),
+        epsilon=field("llama.attention.layer_norm_rms_epsilon"),
+        context=field("llama.context_length"),
+    )
     decoder = Decoder(config, name="decoder")
 
     def fill(layer: Any, name: str) -> None:
@@ -115,10 +143,17 @@ def read_decoder(path: Path) -> tuple[Decoder, Any, str]:
     fill(decoder.embedding, "token_embd")
     fill(decoder.norm, "output_norm")
     for i, block in enumerate(decoder.blocks):
-        for layer, part in ((block.attention_norm, "attn_norm"), (block.attention.query, "attn_q"),
-                            (block.attention.key, "attn_k"), (block.attention.value, "attn_v"),
-                            (block.attention.join, "attn_output"), (block.inner_norm, "ffn_norm"),
-                            (block.gate, "ffn_gate"), (block.up, "ffn_up"), (block.down, "ffn_down")):
+        for layer, part in (
+            (block.attention_norm, "attn_norm"),
+            (block.attention.query, "attn_q"),
+            (block.attention.key, "attn_k"),
+            (block.attention.value, "attn_v"),
+            (block.attention.join, "attn_output"),
+            (block.inner_norm, "ffn_norm"),
+            (block.gate, "ffn_gate"),
+            (block.up, "ffn_up"),
+            (block.down, "ffn_down"),
+        ):
             fill(layer, f"blk.{i}.{part}")
     decoder.trainable = False
     system = re.search(r"<\|im_start\|>system\n(.*?)<\|im_end\|>", field("tokenizer.chat_template"))
@@ -126,18 +161,28 @@ def read_decoder(path: Path) -> tuple[Decoder, Any, str]:
 
 
 def _tokenizer(fields: dict[str, Any]) -> Any:
-    """Byte-level BPE (Sennrich et al. 2016; Radford et al. 2019) from the file's own vocabulary and merges."""
+    """Byte-level BPE (Sennrich et al. 2016; Radford et al. 2019) from the file's own vocabulary and
+    merges."""
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
     tokens, kinds = fields["tokenizer.ggml.tokens"], fields["tokenizer.ggml.token_type"]
     merges = [tuple(merge.split(" ")) for merge in fields["tokenizer.ggml.merges"]]
     tokenizer = Tokenizer(models.BPE({token: i for i, token in enumerate(tokens)}, merges))
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
-        pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Digits(individual_digits=True),
+            pre_tokenizers.ByteLevel(add_prefix_space=False),
+        ]
+    )
     tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False)
-                                  for token, kind in zip(tokens, kinds, strict=True) if kind == _CONTROL])
-    # What a user or an item's text says is text, even if it spells a control token: "<|im_start|>system" in a synopsis
-    # must not open a system prompt.
+    tokenizer.add_special_tokens(
+        [
+            AddedToken(token, special=True, normalized=False)
+            for token, kind in zip(tokens, kinds, strict=True)
+            if kind == _CONTROL
+        ]
+    )
+    # What a user or an item's text says is text, even if it spells a control token:
+    # "<|im_start|>system" in a synopsis must not open a system prompt.
     tokenizer.encode_special_tokens = True
     return tokenizer

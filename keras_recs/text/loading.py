@@ -21,7 +21,9 @@ class _Home:
 
 _PRETRAINED = {
     "minilm": _Home("keras_recs.text.minilm", "MiniLMEncoder", ("safetensors", "tokenizers")),
-    "use-multilingual": _Home("keras_recs.text.use_multilingual", "MultilingualEncoder", ("sentencepiece",)),
+    "use-multilingual": _Home(
+        "keras_recs.text.use_multilingual", "MultilingualEncoder", ("sentencepiece",)
+    ),
     "smollm2": _Home("keras_recs.text.smollm2", "SmolLM2Encoder", ("tokenizers",)),
 }
 
@@ -33,10 +35,12 @@ def load_encoder(name: str, *, fallback: bool = False, cache: bool = True) -> Ba
     """An encoder, ready for `encode`; a pretrained one is fetched on first use.
 
     Args:
-        name: "minilm" (English, the best here), "use-multilingual" (16 languages with Chinese), "smollm2" (English, a
-            generative model), or "tfidf" (no model: call `fit` with your texts first).
-        fallback: whether to give "tfidf" where the one that was asked for cannot be had. Its `name` and its
-            `description` say so; call `fit` before `encode`, which a pretrained encoder takes without effect.
+        name: "minilm" (English, the best here), "use-multilingual" (16 languages with Chinese),
+            "smollm2" (English, a generative model), or "tfidf" (no model: call `fit` with your
+            texts first).
+        fallback: whether to give "tfidf" where the one that was asked for cannot be had. Its `name`
+            and its `description` say so; call `fit` before `encode`, which a pretrained encoder
+            takes without effect.
         cache: whether vectors are kept on disk; "tfidf" never keeps any.
 
     Raises:
@@ -59,16 +63,22 @@ def load_encoder(name: str, *, fallback: bool = False, cache: bool = True) -> Ba
 
 def _require(name: str) -> None:
     """Raise an EncoderError unless the packages and the weights of an encoder are there."""
-    missing = [package for package in _PRETRAINED[name].packages if importlib.util.find_spec(package) is None]
+    missing = [
+        package
+        for package in _PRETRAINED[name].packages
+        if importlib.util.find_spec(package) is None
+    ]
     if missing:
         raise EncoderError(
             f"the encoder {name!r} needs {' and '.join(missing)}, not installed here.\n"
             "To go on: `pip install 'keras-recs[llm]'`, or load_encoder(..., fallback=True), which encodes without "
-            "a language model.")
+            "a language model."
+        )
     try:
         fetch(name)
     except AssetError as error:
         raise EncoderError(
             f"the weights of the encoder {name!r} cannot be had.\n{error}\n"
             f"To go on: `keras-recs assets get {name}` ({ASSETS[name].size / 1e6:.0f} MB) where there is a network, or "
-            "load_encoder(..., fallback=True), which encodes without a language model.") from error
+            "load_encoder(..., fallback=True), which encodes without a language model."
+        ) from error

@@ -1,7 +1,9 @@
-"""SmolLM2-135M-Instruct (Allal et al. 2025): a small language model that scores, writes and encodes text.
+"""SmolLM2-135M-Instruct (Allal et al. 2025): a small language model that scores, writes and encodes
+text.
 
-It is a decoder of 30 blocks; see `keras_recs.text.decoder`. At 135 million weights it is better at telling a likely
-text from an unlikely one than at free text: what it writes about films is fluent and often wrong.
+It is a decoder of 30 blocks; see `keras_recs.text.decoder`. At 135 million weights it is better at
+telling a likely text from an unlikely one than at free text: what it writes about films is fluent
+and often wrong.
 """
 
 from __future__ import annotations
@@ -18,15 +20,16 @@ from keras_recs.data.assets import fetch
 from keras_recs.text.encoder import TOKENS_AT_ONCE, NeuralEncoder, checked_texts
 from keras_recs.text.gguf_file import read_decoder
 
-#: Tokens that a long text is read by, so that scores of all pairs of tokens are never in memory together; and rows of
-#: logits at once, each of which is 49,152 floats.
+#: Tokens that a long text is read by, so that scores of all pairs of tokens are never in memory
+#: together; and rows of logits at once, each of which is 49,152 floats.
 ROWS_AT_ONCE = 512
 
 
 class SmolLM2:
     """The language model. Prompts are strings, or token ids as `tokens` and `chat` give them.
 
-    It takes 0.6 GB of memory and some seconds to load; `SmolLM2.shared()` loads it once in a process.
+    It takes 0.6 GB of memory and some seconds to load; `SmolLM2.shared()` loads it once in a
+    process.
 
     Attributes:
         decoder: the Keras model.  tokenizer: byte-level BPE.
@@ -35,12 +38,19 @@ class SmolLM2:
     """
 
     def __init__(self) -> None:
-        self.decoder, self.tokenizer, self.system = read_decoder(fetch("smollm2") / "SmolLM2-135M-Instruct.Q4_1.gguf")
+        self.decoder, self.tokenizer, self.system = read_decoder(
+            fetch("smollm2") / "SmolLM2-135M-Instruct.Q4_1.gguf"
+        )
         self.context = self.decoder.config.context
-        self._start, self._end = (self.tokenizer.token_to_id(mark) for mark in ("<|im_start|>", "<|im_end|>"))
+        self._start, self._end = (
+            self.tokenizer.token_to_id(mark) for mark in ("<|im_start|>", "<|im_end|>")
+        )
         self._compiled: dict[int, tf.types.experimental.PolymorphicFunction] = {}
-        self._logits = tf.function(self.decoder.logits, autograph=False, input_signature=[
-            tf.TensorSpec((None, self.decoder.config.width), tf.float32)])
+        self._logits = tf.function(
+            self.decoder.logits,
+            autograph=False,
+            input_signature=[tf.TensorSpec((None, self.decoder.config.width), tf.float32)],
+        )
 
     @staticmethod
     @cache
@@ -48,7 +58,7 @@ class SmolLM2:
         """One model for the whole process."""
         return SmolLM2()
 
-    # --- tokens ----------------------------------------------------------------------------------------------
+    # --- tokens -----------------------------------------------------------------------------------
 
     def tokens(self, text: str) -> list[int]:
         """The ids of a text. Control tokens spelled in it are read as plain text."""
@@ -59,10 +69,12 @@ class SmolLM2:
         return self.tokenizer.decode([int(i) for i in ids], skip_special_tokens=True)
 
     def chat(self, user: str, *, system: str | None = None) -> list[int]:
-        """The ids of a conversation up to where the assistant answers: a prompt for `generate` and `loglikelihood`.
+        """The ids of a conversation up to where the assistant answers: a prompt for `generate` and
+        `loglikelihood`.
 
         `system` is by default the one that it was trained with.
         """
+
         def turn(role: str, said: str) -> list[int]:
             return [self._start, *self.tokens(f"{role}\n{said}"), self._end, *self.tokens("\n")]
 
@@ -72,55 +84,77 @@ class SmolLM2:
     def _prompt(self, name: str, prompt: str | Sequence[int]) -> list[int]:
         ids = self.tokens(prompt) if isinstance(prompt, str) else [int(i) for i in prompt]
         if not ids:
-            raise ValueError(f"{name} must not be empty: the first token has nothing to follow from")
+            raise ValueError(
+                f"{name} must not be empty: the first token has nothing to follow from"
+            )
         if not all(0 <= i < self.decoder.config.vocabulary for i in ids):
-            raise ValueError(f"{name} must hold token ids from 0 to {self.decoder.config.vocabulary - 1}")
+            raise ValueError(
+                f"{name} must hold token ids from 0 to {self.decoder.config.vocabulary - 1}"
+            )
         return ids
 
-    def run(self, ids: np.ndarray, past: tf.Tensor, n_blocks: int | None = None) -> tuple[tf.Tensor, tf.Tensor]:
-        """`decoder(ids, past, n_blocks)`, compiled: some seconds once, and then a third of the time."""
+    def run(
+        self, ids: np.ndarray, past: tf.Tensor, n_blocks: int | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """`decoder(ids, past, n_blocks)`, compiled: some seconds once, and then a third of the
+        time."""
         config = self.decoder.config
         n_blocks = config.n_blocks if n_blocks is None else n_blocks
         if n_blocks not in self._compiled:
             past_shape = (config.n_blocks, 2, None, config.n_kv_heads, None, config.head_dim)
             self._compiled[n_blocks] = tf.function(  # without autograph, which takes twice as long
-                lambda ids, past: self.decoder(ids, past, n_blocks=n_blocks), autograph=False,
-                input_signature=[tf.TensorSpec((None, None), tf.int32), tf.TensorSpec(past_shape, tf.float32)])
+                lambda ids, past: self.decoder(ids, past, n_blocks=n_blocks),
+                autograph=False,
+                input_signature=[
+                    tf.TensorSpec((None, None), tf.int32),
+                    tf.TensorSpec(past_shape, tf.float32),
+                ],
+            )
         return self._compiled[n_blocks](ids, past)
 
     def _read(self, ids: np.ndarray, past: tf.Tensor | None = None) -> tuple[tf.Tensor, tf.Tensor]:
-        """Hidden states (batch, t, width) of `ids` (batch, t), and the past that now includes them."""
+        """Hidden states (batch, t, width) of `ids` (batch, t), and the past that now includes
+        them."""
         past, states = self.decoder.no_past(len(ids)) if past is None else past, []
         for start in range(0, ids.shape[1], ROWS_AT_ONCE):
-            state, past = self.run(ids[:, start:start + ROWS_AT_ONCE], past)
+            state, past = self.run(ids[:, start : start + ROWS_AT_ONCE], past)
             states.append(state)
         return tf.concat(states, axis=1), past
 
     def _fits(self, name: str, n_tokens: int) -> None:
         if n_tokens > self.context:
-            raise ValueError(f"{name} has {n_tokens} tokens; the model reads {self.context} at most")
+            raise ValueError(
+                f"{name} has {n_tokens} tokens; the model reads {self.context} at most"
+            )
 
-    # --- what it is for --------------------------------------------------------------------------------------
+    # --- what it is for ---------------------------------------------------------------------------
 
     def logits(self, ids: Any) -> np.ndarray:
-        """For every position the logits of the token that follows: (t,) -> (t, 49152), (batch, t) -> (…, 49152)."""
+        """For every position the logits of the token that follows: (t,) -> (t, 49152), (batch, t)
+        -> (…, 49152)."""
         ids = np.asarray(ids, np.int32)
         rows = np.atleast_2d(ids)
         if ids.ndim > 2 or rows.size == 0:
-            raise ValueError(f"ids must be (t,) or (batch, t) and not empty, got an array of shape {ids.shape}")
+            raise ValueError(
+                f"ids must be (t,) or (batch, t) and not empty, got an array of shape {ids.shape}"
+            )
         self._fits("ids", rows.shape[1])
         hidden, _ = self._read(rows)
-        return self._logits(tf.reshape(hidden, (-1, hidden.shape[-1]))).numpy().reshape(*ids.shape, -1)
+        return (
+            self._logits(tf.reshape(hidden, (-1, hidden.shape[-1]))).numpy().reshape(*ids.shape, -1)
+        )
 
-    def loglikelihood(self, prompts: Any, continuations: Sequence[str], *, mean: bool = False) -> np.ndarray:
+    def loglikelihood(
+        self, prompts: Any, continuations: Sequence[str], *, mean: bool = False
+    ) -> np.ndarray:
         """log p(continuation | prompt), in nats: how well each continuation follows.
 
         Each different prompt is read once, however many continuations it has.
 
         Args:
-            prompts: one prompt (a string, or token ids) for all continuations, or a list of n of them.
-            continuations: n strings; in the middle of a sentence they begin with a space, as tokens do.
-            mean: per token instead of in sum, which favours the short.
+            prompts: one prompt (a string, or token ids) for all continuations, or a list of n of
+            them. continuations: n strings; in the middle of a sentence they begin with a space, as
+            tokens do. mean: per token instead of in sum, which favours the short.
 
         Returns:
             (n,) float32.
@@ -129,7 +163,9 @@ class SmolLM2:
         if isinstance(prompts, str) or (len(prompts) and isinstance(prompts[0], (int, np.integer))):
             prompts = [prompts] * len(continuations)
         if len(prompts) != len(continuations):
-            raise ValueError(f"prompts has {len(prompts)} entries for {len(continuations)} continuations")
+            raise ValueError(
+                f"prompts has {len(prompts)} entries for {len(continuations)} continuations"
+            )
         by_prompt: dict[tuple[int, ...], list[int]] = {}
         for i, prompt in enumerate(prompts):
             by_prompt.setdefault(tuple(self._prompt("prompts", prompt)), []).append(i)
@@ -143,35 +179,55 @@ class SmolLM2:
             hidden, past = self._read(np.array([ids], np.int32))
             size = max(1, TOKENS_AT_ONCE // (len(ids) + longest))
             for start in range(0, len(rows), size):
-                some = rows[start:start + size]
+                some = rows[start : start + size]
                 out[some] = self._follow([targets[row] for row in some], hidden[:, -1:], past, mean)
         return out
 
-    def _follow(self, targets: list[list[int]], last: tf.Tensor, past: tf.Tensor, mean: bool) -> np.ndarray:
-        """Log-likelihood of each target after one prompt, whose last hidden state is `last` (1, 1, width)."""
+    def _follow(
+        self, targets: list[list[int]], last: tf.Tensor, past: tf.Tensor, mean: bool
+    ) -> np.ndarray:
+        """Log-likelihood of each target after one prompt, whose last hidden state is `last` (1, 1,
+        width)."""
         n, lengths = len(targets), np.array([len(row) for row in targets])
         ids = np.zeros((n, lengths.max()), np.int32)
         on = np.arange(ids.shape[1]) < lengths[:, None]  # (n, t)
         ids[on] = np.concatenate(targets)
         hidden, _ = self._read(ids, tf.repeat(past, n, axis=2))
-        before = tf.concat([tf.repeat(last, n, axis=0), hidden[:, :-1]], axis=1)  # the state that foretells each token
+        before = tf.concat(
+            [tf.repeat(last, n, axis=0), hidden[:, :-1]], axis=1
+        )  # the state that foretells each token
         states, wanted = before[on], ids[on]
         found = np.zeros(ids.shape, np.float32)
-        found[on] = np.concatenate([
-            _log_softmax_at(self._logits(states[i:i + ROWS_AT_ONCE]).numpy(), wanted[i:i + ROWS_AT_ONCE])
-            for i in range(0, len(wanted), ROWS_AT_ONCE)])
+        found[on] = np.concatenate(
+            [
+                _log_softmax_at(
+                    self._logits(states[i : i + ROWS_AT_ONCE]).numpy(), wanted[i : i + ROWS_AT_ONCE]
+                )
+                for i in range(0, len(wanted), ROWS_AT_ONCE)
+            ]
+        )
         return found.sum(axis=1) / (lengths if mean else 1)
 
-    def generate(self, prompt: str | Sequence[int], *, max_new_tokens: int = 64, temperature: float = 0.0,
-                 seed: int = 0) -> str:
-        """What the model writes after `prompt`, until it ends its turn or `max_new_tokens` are written.
+    def generate(
+        self,
+        prompt: str | Sequence[int],
+        *,
+        max_new_tokens: int = 64,
+        temperature: float = 0.0,
+        seed: int = 0,
+    ) -> str:
+        """What the model writes after `prompt`, until it ends its turn or `max_new_tokens` are
+        written.
 
         Args:
             prompt: a text to go on with, or what `chat` gives, to be answered.
-            temperature: 0 takes the likeliest token every time; 1 draws from the model's distribution.
-            seed: of the draws.
+            temperature: 0 takes the likeliest token every time; 1 draws from the model's
+            distribution. seed: of the draws.
         """
-        max_new_tokens, seed = whole_number("max_new_tokens", max_new_tokens), whole_number("seed", seed, least=0)
+        max_new_tokens, seed = (
+            whole_number("max_new_tokens", max_new_tokens),
+            whole_number("seed", seed, least=0),
+        )
         temperature = real_number("temperature", temperature, least=0.0)
         ids = self._prompt("prompt", prompt)
         self._fits("prompt with max_new_tokens", len(ids) + max_new_tokens)
@@ -180,7 +236,9 @@ class SmolLM2:
         while True:
             logits = self._logits(hidden[:, -1]).numpy()[0].astype(float)  # (vocabulary,)
             if temperature > 0:
-                logits = logits / temperature + rng.gumbel(size=logits.shape)  # its argmax is a draw of the softmax
+                logits = logits / temperature + rng.gumbel(
+                    size=logits.shape
+                )  # its argmax is a draw of the softmax
             token = int(np.argmax(logits))
             if token in (self._end, 0):  # 0: the end of a document
                 break
@@ -194,13 +252,14 @@ class SmolLM2:
 class SmolLM2Encoder(NeuralEncoder):
     """Mean of the hidden states of one block, over the tokens of the text.
 
-    The model was trained to foretell the next token, not to put like beside like. Its vectors share a large common
-    part: cosines of unrelated texts lie near 0.95, and only their order means something. Text after the first 256
-    tokens is not read.
+    The model was trained to foretell the next token, not to put like beside like. Its vectors share
+    a large common part: cosines of unrelated texts lie near 0.95, and only their order means
+    something. Text after the first 256 tokens is not read.
 
-    On the synopses of cinema, how alike are the genres of a film and of its five nearest (cosine of genre sets; 0.215
-    for any two films)? Block 15: 0.360, block 29: 0.429, block 30: 0.414. MiniLM: 0.429, the multilingual encoder:
-    0.406, TF-IDF: 0.331. The last block turns to which word comes next.
+    On the synopses of cinema, how alike are the genres of a film and of its five nearest (cosine of
+    genre sets; 0.215 for any two films)? Block 15: 0.360, block 29: 0.429, block 30: 0.414. MiniLM:
+    0.429, the multilingual encoder: 0.406, TF-IDF: 0.331. The last block turns to which word comes
+    next.
 
     Args:
         layer: the block whose output is taken, from 1 to 30.
@@ -225,12 +284,14 @@ class SmolLM2Encoder(NeuralEncoder):
 
     def _tokens(self, texts: list[str]) -> list[list[int]]:
         start = self.model.tokenizer.token_to_id("<|im_start|>")
-        return [[start, *self.model.tokens(text)][:self.max_tokens] for text in texts]
+        return [[start, *self.model.tokens(text)][: self.max_tokens] for text in texts]
 
     def _forward(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        x = self.model.run(ids, self.model.decoder.no_past(len(ids)), self.layer)[0].numpy()  # (batch, t, width)
-        # The first token is a mark. In such models it gathers attention that has nowhere else to go, and its vector
-        # dwarfs all others: it would be the mean.
+        x = self.model.run(ids, self.model.decoder.no_past(len(ids)), self.layer)[
+            0
+        ].numpy()  # (batch, t, width)
+        # The first token is a mark. In such models it gathers attention that has nowhere else to
+        # go, and its vector dwarfs all others: it would be the mean.
         weight = mask[:, 1:, None]
         return (x[:, 1:] * weight).sum(axis=1) / weight.sum(axis=1)
 
@@ -238,4 +299,8 @@ class SmolLM2Encoder(NeuralEncoder):
 def _log_softmax_at(logits: np.ndarray, ids: np.ndarray) -> np.ndarray:
     """log softmax(logits)[ids] row by row: (n, vocabulary), (n,) -> (n,)."""
     highest = logits.max(axis=1)
-    return logits[np.arange(len(ids)), ids] - highest - np.log(np.exp(logits - highest[:, None]).sum(axis=1))
+    return (
+        logits[np.arange(len(ids)), ids]
+        - highest
+        - np.log(np.exp(logits - highest[:, None]).sum(axis=1))
+    )

@@ -1,7 +1,8 @@
-"""TF-IDF and a truncated SVD (latent semantic analysis, Deerwester et al. 1990): what is left without a language model.
+"""TF-IDF and a truncated SVD (latent semantic analysis, Deerwester et al. 1990): what is left
+without a language model.
 
-It knows the texts that it was fitted on and nothing else. Words that occur together come near each other; a synonym
-that never meets its twin stays a stranger, and so does a translation.
+It knows the texts that it was fitted on and nothing else. Words that occur together come near each
+other; a synonym that never meets its twin stays a stranger, and so does a translation.
 """
 
 from __future__ import annotations
@@ -18,11 +19,14 @@ from keras_recs.checks import whole_number
 from keras_recs.text.encoder import BaseEncoder, checked_texts, unit_rows
 
 # A run of Han characters, or of other letters and digits.
-_RUNS = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+|[^\W\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff_]+")
+_RUNS = re.compile(
+    r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+|[^\W\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff_]+"
+)
 
 
 def terms(text: str) -> list[str]:
-    """Words and their beginnings; of Chinese, which has no spaces, every two neighbouring characters.
+    """Words and their beginnings; of Chinese, which has no spaces, every two neighbouring
+    characters.
 
     >>> terms("Murderers in 武侠片")
     ['murderers', 'murde…', 'in', '武侠', '侠片']
@@ -30,18 +34,20 @@ def terms(text: str) -> list[str]:
     found = []
     for run in _RUNS.findall(text.lower()):
         if "\u3400" <= run[0] <= "\u9fff" or "\uf900" <= run[0] <= "\ufaff":
-            found += [run[i:i + 2] for i in range(max(1, len(run) - 1))]
+            found += [run[i : i + 2] for i in range(max(1, len(run) - 1))]
         else:
-            found += [run, f"{run[:5]}…"] if len(run) > 5 else [run]  # murderer, murderers and murdered share one
+            found += (
+                [run, f"{run[:5]}…"] if len(run) > 5 else [run]
+            )  # murderer, murderers and murdered share one
     return found
 
 
 def directions(matrix: sparse.csr_array, k: int, *, spare: int = 16, rounds: int = 6) -> np.ndarray:
     """The first `k` right singular vectors of an (n, m) matrix: (m, k).
 
-    By seeded random projection and power iteration (Halko, Martinsson and Tropp 2011). Unlike ARPACK behind SciPy's
-    `svds`, it gives the same vectors every time where singular values are equal, and all of them where that is asked.
-    """
+    By seeded random projection and power iteration (Halko, Martinsson and Tropp 2011). Unlike
+    ARPACK behind SciPy's `svds`, it gives the same vectors every time where singular values are
+    equal, and all of them where that is asked."""
     size = min(k + spare, *matrix.shape)
     basis = np.random.default_rng(0).normal(size=(matrix.shape[1], size))  # (m, size)
     for _ in range(rounds):
@@ -52,14 +58,15 @@ def directions(matrix: sparse.csr_array, k: int, *, spare: int = 16, rounds: int
 class TfidfEncoder(BaseEncoder):
     """The encoder without a model: `fit` learns weights and directions from the texts at hand.
 
-    Weights are (1 + log count) · (log((1 + n) / (1 + n_with)) + 1), rows are scaled to length one, and the first `dim`
-    right singular vectors of the fitted texts are kept. Where there are fewer, the last columns are zero. A text
-    without a known term is a zero row.
+    Weights are (1 + log count) · (log((1 + n) / (1 + n_with)) + 1), rows are scaled to length one,
+    and the first `dim` right singular vectors of the fitted texts are kept. Where there are fewer,
+    the last columns are zero. A text without a known term is a zero row.
 
     Args:
         dim: length of a vector.
-        min_texts: a term that fewer texts hold is left out: it says nothing about how texts are alike.
-        stands_in_for: the encoder that could not be had, and the `reason`: for the description.
+        min_texts: a term that fewer texts hold is left out: it says nothing about how texts are
+        alike. stands_in_for: the encoder that could not be had, and the `reason`: for the
+        description.
 
     >>> texts = ["a ghost in the attic", "the ghost of the attic", "a race to the Moon", "the race for the Moon"]
     >>> vectors = TfidfEncoder(dim=2).fit(texts).encode(texts)
@@ -70,7 +77,9 @@ class TfidfEncoder(BaseEncoder):
     name = "tfidf"
     languages = ("en", "zh")
 
-    def __init__(self, dim: int = 128, min_texts: int = 2, *, stands_in_for: str = "", reason: str = "") -> None:
+    def __init__(
+        self, dim: int = 128, min_texts: int = 2, *, stands_in_for: str = "", reason: str = ""
+    ) -> None:
         super().__init__(cache=False)  # quick, and its vectors depend on what it was fitted on
         self.dim = whole_number("dim", dim)
         self.min_texts = whole_number("min_texts", min_texts)
@@ -89,13 +98,15 @@ class TfidfEncoder(BaseEncoder):
         n_with = Counter(term for text in texts for term in set(terms(text)))
         kept = sorted(term for term, n in n_with.items() if n >= self.min_texts)
         if not kept:
-            raise ValueError(f"texts must share some terms, but none occurs in {self.min_texts} of {len(texts)} texts")
+            raise ValueError(
+                f"texts must share some terms, but none occurs in {self.min_texts} of {len(texts)} texts"
+            )
         self.column_ = {term: j for j, term in enumerate(kept)}
         self.idf_ = np.log((1 + len(texts)) / (1 + np.array([n_with[term] for term in kept]))) + 1
         weights = self._weights(texts)  # (n, terms)
         found = directions(weights, min(self.dim, *weights.shape))
         self.directions_ = np.zeros((len(kept), self.dim))
-        self.directions_[:, :found.shape[1]] = found
+        self.directions_[:, : found.shape[1]] = found
         return self
 
     def _weights(self, texts: Sequence[str]) -> sparse.csr_array:
@@ -113,5 +124,7 @@ class TfidfEncoder(BaseEncoder):
 
     def _vectors(self, texts: list[str], batch_size: int) -> np.ndarray:
         if not hasattr(self, "directions_"):
-            raise RuntimeError("TfidfEncoder knows no texts yet: call fit(texts) first, then encode")
+            raise RuntimeError(
+                "TfidfEncoder knows no texts yet: call fit(texts) first, then encode"
+            )
         return unit_rows(self._weights(texts) @ self.directions_).astype(np.float32)

@@ -1,4 +1,5 @@
-"""Words and their vectors: the words of a text in English or Chinese, how often each occurs, and files of vectors."""
+"""Words and their vectors: the words of a text in English or Chinese, how often each occurs, and
+files of vectors."""
 
 from __future__ import annotations
 
@@ -31,24 +32,30 @@ _NGRAMS = (3, 6)  # shortest and longest pieces of a word that FastText gives a 
 
 @functools.cache
 def _segmenter() -> Any:
-    """jieba's segmenter, with its dictionary read: half a second, once, and only where there is Chinese text."""
+    """jieba's segmenter, with its dictionary read: half a second, once, and only where there is
+    Chinese text."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # old escapes and an old way to find its dictionary
         import jieba
     jieba.setLogLevel(logging.CRITICAL)
     segmenter = jieba.Tokenizer()
-    with contextlib.suppress(OSError):  # where nothing can be written, the dictionary is read each time
+    with contextlib.suppress(
+        OSError
+    ):  # where nothing can be written, the dictionary is read each time
         cache_dir().mkdir(parents=True, exist_ok=True)
-        segmenter.tmp_dir = str(cache_dir())  # jieba would take a file of this name from anybody's /tmp
+        segmenter.tmp_dir = str(
+            cache_dir()
+        )  # jieba would take a file of this name from anybody's /tmp
     segmenter.initialize()
     return segmenter
 
 
 def tokenise(text: str) -> list[str]:
-    """The words of a text, in lower case, without punctuation; runs of Chinese and of other scripts each by their rule.
+    """The words of a text, in lower case, without punctuation; runs of Chinese and of other scripts
+    each by their rule.
 
-    Words of other scripts end at a space, a mark or an apostrophe ("Ripley's" is "ripley"). Chinese has no spaces, so
-    jieba finds the words, by a dictionary and a hidden Markov model.
+    Words of other scripts end at a space, a mark or an apostrophe ("Ripley's" is "ripley"). Chinese
+    has no spaces, so jieba finds the words, by a dictionary and a hidden Markov model.
 
     >>> tokenise("Ripley's crew meets 外星生命, again")
     ['ripley', 'crew', 'meets', '外星', '生命', 'again']
@@ -59,8 +66,10 @@ def tokenise(text: str) -> list[str]:
     return found
 
 
-def count_words(documents: Sequence[Sequence[str]], words: Sequence[str] | None = None,
-                ) -> tuple[sparse.csr_array, list[str]]:
+def count_words(
+    documents: Sequence[Sequence[str]],
+    words: Sequence[str] | None = None,
+) -> tuple[sparse.csr_array, list[str]]:
     """How often each document holds each word.
 
     Args:
@@ -74,28 +83,37 @@ def count_words(documents: Sequence[Sequence[str]], words: Sequence[str] | None 
     >>> words, counts.toarray().tolist()
     (['maybe', 'no', 'yes'], [[0.0, 2.0, 1.0], [1.0, 0.0, 0.0]])
     """
-    words = sorted({token for document in documents for token in document}) if words is None else list(words)
+    words = (
+        sorted({token for document in documents for token in document})
+        if words is None
+        else list(words)
+    )
     column = {word: j for j, word in enumerate(words)}
     row = np.repeat(np.arange(len(documents)), [len(document) for document in documents])
-    place = np.array([column.get(token, -1) for document in documents for token in document], np.int64)
+    place = np.array(
+        [column.get(token, -1) for document in documents for token in document], np.int64
+    )
     known = place >= 0
     cells = (row[known], place[known])
-    counts = sparse.coo_array((np.ones(len(cells[0]), np.float32), cells), (len(documents), len(words)))
+    counts = sparse.coo_array(
+        (np.ones(len(cells[0]), np.float32), cells), (len(documents), len(words))
+    )
     return counts.tocsr(), words  # adds up what comes twice
 
 
-# --- vectors -------------------------------------------------------------------------------------------------
+# --- vectors --------------------------------------------------------------------------------------
 
 
 def load_vectors(name_or_path: str) -> KeyedVectors:
     """Word vectors by name, or from a file in word2vec's format, text or binary.
 
     Args:
-        name_or_path: "cinema": 4,341 English and Chinese words, 50 dimensions, trained on the texts of `cinema`
-            (fixtures/words.py), and shipped with the library;
+        name_or_path: "cinema": 4,341 English and Chinese words, 50 dimensions, trained on the texts
+            of `cinema` (fixtures/words.py), and shipped with the library;
             "glove": 400,000 English words, 50 dimensions, fetched on first use;
             "chinese-word2vec": 125,796 Chinese words, 100 dimensions, fetched on first use;
-            or a path. Text and binary are told apart by what is inside; a name that ends in .gz is unpacked.
+            or a path. Text and binary are told apart by what is inside; a name that ends in .gz is
+            unpacked.
 
     Returns:
         gensim's KeyedVectors. A named one is read once and shared: do not change it.
@@ -103,14 +121,16 @@ def load_vectors(name_or_path: str) -> KeyedVectors:
     Raises:
         FileNotFoundError: neither a name nor a file.
         ValueError: a file in another format.
-        keras_recs.data.assets.AssetError: an asset could not be fetched; the message says how to go on.
+        keras_recs.data.assets.AssetError: an asset could not be fetched; the message says how to go
+        on.
     """
     if name_or_path in VECTORS:
         return _named(name_or_path)
     path = Path(name_or_path)
     if not path.is_file():
-        raise FileNotFoundError(f"there are no vectors {name_or_path!r}: neither a file nor one of "
-                                f"{', '.join(VECTORS)}")
+        raise FileNotFoundError(
+            f"there are no vectors {name_or_path!r}: neither a file nor one of {', '.join(VECTORS)}"
+        )
     return _from_file(path)
 
 
@@ -164,12 +184,17 @@ def _is_binary(path: Path) -> bool:
         return True
 
 
-# --- FastText ------------------------------------------------------------------------------------------------
+# --- FastText -------------------------------------------------------------------------------------
 
 
-def train_fasttext(documents: Sequence[Sequence[str]], dim: int = 50, epochs: int = 10, buckets: int = 20_000,
-                   ) -> tuple[KeyedVectors, np.ndarray]:
-    """FastText (Bojanowski et al. 2017) on some documents: a word's vector is the mean of those of its pieces.
+def train_fasttext(
+    documents: Sequence[Sequence[str]],
+    dim: int = 50,
+    epochs: int = 10,
+    buckets: int = 20_000,
+) -> tuple[KeyedVectors, np.ndarray]:
+    """FastText (Bojanowski et al. 2017) on some documents: a word's vector is the mean of those of
+    its pieces.
 
     One worker and a fixed seed: the same documents give the same vectors.
 
@@ -178,13 +203,25 @@ def train_fasttext(documents: Sequence[Sequence[str]], dim: int = 50, epochs: in
     """
     from gensim.models import FastText
 
-    model = FastText(documents, vector_size=dim, window=10, min_count=1, epochs=epochs, sg=1, seed=0, workers=1,
-                     min_n=_NGRAMS[0], max_n=_NGRAMS[1], bucket=buckets)
+    model = FastText(
+        documents,
+        vector_size=dim,
+        window=10,
+        min_count=1,
+        epochs=epochs,
+        sg=1,
+        seed=0,
+        workers=1,
+        min_n=_NGRAMS[0],
+        max_n=_NGRAMS[1],
+        bucket=buckets,
+    )
     return model.wv, model.wv.vectors_ngrams
 
 
 def from_pieces(words: Sequence[str], pieces: np.ndarray) -> np.ndarray:
-    """(n, dim) vectors of words that FastText has not met, from the `pieces` that `train_fasttext` returned."""
+    """(n, dim) vectors of words that FastText has not met, from the `pieces` that `train_fasttext`
+    returned."""
     from gensim.models.fasttext import ft_ngram_hashes
 
     out = np.zeros((len(words), pieces.shape[1]), np.float32)

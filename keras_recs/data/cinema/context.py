@@ -9,10 +9,19 @@ SLOTS = ("day", "evening", "late night", "weekend morning")
 
 
 def _hour_chances() -> np.ndarray:
-    hour, centre, width = np.arange(24), np.array([9, 14, 20, 23.8])[:, None], np.array([1.5, 2, 1.5, 1.3])[:, None]
+    hour, centre, width = (
+        np.arange(24),
+        np.array([9, 14, 20, 23.8])[:, None],
+        np.array([1.5, 2, 1.5, 1.3])[:, None],
+    )
     around = (hour - centre + 12) % 24 - 12  # hours from the centre, the short way round
     bumps = np.exp(-0.5 * (around / width) ** 2)  # morning, afternoon, evening, midnight
-    heights = np.array([[[0.3, 0.7, 1.6, 0.35], [1.6, 0.8, 1.2, 0.4]], [[0.2, 0.6, 1.0, 1.3], [0.7, 0.6, 0.8, 1.2]]])
+    heights = np.array(
+        [
+            [[0.3, 0.7, 1.6, 0.35], [1.6, 0.8, 1.2, 0.4]],
+            [[0.2, 0.6, 1.0, 1.3], [0.7, 0.6, 0.8, 1.2]],
+        ]
+    )
     chances = heights @ bumps
     return chances / chances.sum(axis=-1, keepdims=True)
 
@@ -47,8 +56,12 @@ def draw(chances: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return (rng.random(len(chances))[:, None] * total[:, -1:] >= total).sum(axis=1)
 
 
-def draw_context(night_owl: np.ndarray, devices: np.ndarray, weekend: np.ndarray, rng: np.random.Generator,
-                 ) -> tuple[np.ndarray, np.ndarray]:
+def draw_context(
+    night_owl: np.ndarray,
+    devices: np.ndarray,
+    weekend: np.ndarray,
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray]:
     """Hour (b,) and device (b,) of one visit each.
 
     Args:

@@ -1,4 +1,5 @@
-"""The files of the data set `cinema`: in fixtures/ of a checkout, in `keras_recs.fixtures` of an installed package."""
+"""The files of the data set `cinema`: in fixtures/ of a checkout, in `keras_recs.fixtures` of an
+installed package."""
 
 from __future__ import annotations
 
@@ -16,7 +17,11 @@ SECONDS_A_PLACE = 20  # between two places of a page of impressions
 def read_fixture(name: str) -> bytes:
     """The bytes of one file of the data set, from the checkout or from the installed package."""
     beside = Path(__file__).parents[3] / "fixtures" / name
-    return beside.read_bytes() if beside.is_file() else (files("keras_recs.fixtures") / name).read_bytes()
+    return (
+        beside.read_bytes()
+        if beside.is_file()
+        else (files("keras_recs.fixtures") / name).read_bytes()
+    )
 
 
 def read_arrays(name: str) -> dict[str, np.ndarray]:

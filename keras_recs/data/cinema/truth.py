@@ -1,4 +1,5 @@
-"""What was planted in `cinema`. For tests and notebooks: an answer that reads it is not an answer."""
+"""What was planted in `cinema`. For tests and notebooks: an answer that reads it is not an
+answer."""
 
 from __future__ import annotations
 
@@ -19,20 +20,22 @@ END_OF_TIME = 20148 + 365  # the day after the last, since 1970
 
 @dataclass(frozen=True, eq=False)
 class CinemaTruth:
-    """The planted truth. n = 600 users and m = 290 films, in the order of the data set's ids; K = 12 themes.
+    """The planted truth. n = 600 users and m = 290 films, in the order of the data set's ids; K =
+    12 themes.
 
     Attributes:
         user_ids: (n,) int.  item_ids: (m,) str.
         themes: names of the K themes of interest.
         genre_themes: genre -> theme -> weight, what the themes are made of.
-        interests: (n, K) at the beginning of each user's time; rows sum to 1, one to three entries are above 0.
-        interests_at_end: (n, K) at the end; differs from `interests` for users who drift.
+        interests: (n, K) at the beginning of each user's time; rows sum to 1, one to three entries
+        are above 0. interests_at_end: (n, K) at the end; differs from `interests` for users who
+        drift.
         n_interests: (n,) 1, 2 or 3.
         drifting: (n,) bool.
         communities: (n,) 0 to 5, the taste community of each user.
         item_themes: (m, K), rows of length 1.
-        item_affinity: (m, 6) affinity of each film with each community; no content feature shows it.
-        quality, bait, fame: (m,) about 0 ± 1. Bait raises clicks and lowers finishes.
+        item_affinity: (m, 6) affinity of each film with each community; no content feature shows
+        it. quality, bait, fame: (m,) about 0 ± 1. Bait raises clicks and lowers finishes.
         series: name -> item ids, in the order of the parts.
         cold_users, cold_items: (60,) and (24,) ids of those that arrive in the last two months.
         conflict: which two tasks are in conflict, and by what.
@@ -66,7 +69,8 @@ class CinemaTruth:
 
     @property
     def main_interest(self) -> np.ndarray:
-        """(n,) index of each user's strongest theme at the beginning, which is what the profile text speaks of."""
+        """(n,) index of each user's strongest theme at the beginning, which is what the profile
+        text speaks of."""
         return self.interests.argmax(axis=1)
 
     @cached_property
@@ -79,14 +83,18 @@ class CinemaTruth:
     def expected_ratings(self) -> np.ndarray:
         """(n, m) float32 between 1 and 5, near the end of the user's time."""
         users = np.arange(len(self.user_ids))
-        return self.model.expected_rating(users, np.full(len(users), PROGRESS_OF_TEST)).astype(np.float32)
+        return self.model.expected_rating(users, np.full(len(users), PROGRESS_OF_TEST)).astype(
+            np.float32
+        )
 
     def oracle_scores(self, train: Dataset) -> np.ndarray:
-        """(n, m) how likely each film is each user's next click after the events of `train`: the ceiling.
+        """(n, m) how likely each film is each user's next click after the events of `train`: the
+        ceiling.
 
-        Averaged over the interests that a visit may be about, the hours at which the user comes, and the days
-        that are left; with the series that were begun in `train`, with how often a film was shown in vain by then,
-        and with the part of the time left in which it is in the catalogue at all.
+        Averaged over the interests that a visit may be about, the hours at which the user comes,
+        and the days that are left; with the series that were begun in `train`, with how often a
+        film was shown in vain by then, and with the part of the time left in which it is in the
+        catalogue at all.
         What is in `train` is not masked.
         """
         n = len(self.user_ids)
@@ -98,11 +106,18 @@ class CinemaTruth:
         ignored = self._ignored(last)
         watched = train.seen.toarray() > 0
         known = watched.any(axis=1)
-        progress = np.where(known, PROGRESS_OF_TEST, 0.5)  # those without a history are met in the middle of it
-        scores = self.model.click_probability(np.arange(n), progress, watched, slot_chances(self.night_owl),
-                                              ignored=ignored)
+        progress = np.where(
+            known, PROGRESS_OF_TEST, 0.5
+        )  # those without a history are met in the middle of it
+        scores = self.model.click_probability(
+            np.arange(n), progress, watched, slot_chances(self.night_owl), ignored=ignored
+        )
         begin = np.where(known, last / 86400, END_OF_TIME - 60)[:, None]
-        left = np.clip((END_OF_TIME - np.maximum(self.arrival, begin)) / np.maximum(END_OF_TIME - begin, 1), 0, 1)
+        left = np.clip(
+            (END_OF_TIME - np.maximum(self.arrival, begin)) / np.maximum(END_OF_TIME - begin, 1),
+            0,
+            1,
+        )
         return (scores * left).astype(np.float32)
 
     def _ignored(self, until: np.ndarray) -> np.ndarray:
@@ -112,7 +127,9 @@ class CinemaTruth:
         time = pages["time"][:, None] + SECONDS_A_PLACE * np.arange(size)
         vain = (pages["outcome"] & 1 == 0) & (time <= until[pages["user"]][:, None])
         cell = pages["user"][:, None].astype(np.int64) * len(self.item_ids) + pages["film"]
-        return np.bincount(cell[vain], minlength=len(self.user_ids) * len(self.item_ids)).reshape(len(until), -1)
+        return np.bincount(cell[vain], minlength=len(self.user_ids) * len(self.item_ids)).reshape(
+            len(until), -1
+        )
 
 
 def load_cinema_truth() -> CinemaTruth:
@@ -127,8 +144,26 @@ def load_cinema_truth() -> CinemaTruth:
     user_ids = np.array([user["id"] for user in read_lines("users.jsonl")])
     item_ids = np.array([film["id"] for film in read_lines("films.jsonl")])
     return CinemaTruth(
-        user_ids, item_ids, tuple(meta["themes"]), meta["genre_themes"], model.start, model.end,
-        arrays["n_interests"], arrays["drifting"], model.communities, model.themes, model.affinity, model.quality,
-        model.bait, model.fame, {name: tuple(parts) for name, parts in meta["series"].items()},
-        user_ids[arrays["cold_users"]], item_ids[arrays["cold_items"]], meta["conflict"], model,
-        arrays["night_owl"], arrays["devices"], arrays["arrival"])
+        user_ids,
+        item_ids,
+        tuple(meta["themes"]),
+        meta["genre_themes"],
+        model.start,
+        model.end,
+        arrays["n_interests"],
+        arrays["drifting"],
+        model.communities,
+        model.themes,
+        model.affinity,
+        model.quality,
+        model.bait,
+        model.fame,
+        {name: tuple(parts) for name, parts in meta["series"].items()},
+        user_ids[arrays["cold_users"]],
+        item_ids[arrays["cold_items"]],
+        meta["conflict"],
+        model,
+        arrays["night_owl"],
+        arrays["devices"],
+        arrays["arrival"],
+    )
