@@ -19,10 +19,10 @@ import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from keras_recs.answers.q12_item_cf import EASE, ItemCF
+from keras_recs.core.recommender import Recommender
 from keras_recs.data import Dataset, Split, split
 from keras_recs.data.cinema import cinema_cold_split, load_cinema, load_cinema_truth
 from keras_recs.evaluation import PopularityRecommender, RandomRecommender, evaluate_scores
-from keras_recs.recommender import Recommender
 
 METRIC = "ndcg@10"
 

@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+from keras_recs.core.recommender import Recommender
 from keras_recs.data import Dataset, load_cinema, load_movielens, split
 from keras_recs.evaluation import (
     Evaluation,
@@ -28,7 +29,6 @@ from keras_recs.evaluation import (
     evaluate_scores,
 )
 from keras_recs.questions import QUESTIONS
-from keras_recs.recommender import Recommender
 from keras_recs.testing import PlantedLog, dense_log, planted_log, sparse_log
 
 #: What to measure on. A planted log comes with its oracle.

@@ -36,10 +36,10 @@ _PLACES = {
         "split",
     ],
     "keras_recs.evaluation": ["compare", "evaluate", "leaderboard"],
-    "keras_recs.loading": ["load"],
+    "keras_recs.questions.loading": ["load"],
     "keras_recs.questions": ["QUESTIONS", "question"],
-    "keras_recs.recommendations": ["Recommendations"],
-    "keras_recs.recommender": ["Recommender"],
+    "keras_recs.core.recommendations": ["Recommendations"],
+    "keras_recs.core.recommender": ["Recommender"],
     "keras_recs.text": ["TextEncoder", "load_encoder"],
 }
 _HOME = {name: module for module, names in _PLACES.items() for name in names}

@@ -12,6 +12,10 @@ import numpy as np
 import pytest
 
 import keras_recs
+from keras_recs.core.factors import FactorRecommender
+from keras_recs.core.hyperparameters import Hyperparameters
+from keras_recs.core.recommender import Recommender
+from keras_recs.core.storage import StorageError
 from keras_recs.data import Dataset, from_matrix, split
 from keras_recs.evaluation import (
     baselines,
@@ -21,10 +25,6 @@ from keras_recs.evaluation import (
     evaluate_scores,
     sampled_evaluation,
 )
-from keras_recs.factors import FactorRecommender
-from keras_recs.hyperparameters import Hyperparameters
-from keras_recs.recommender import Recommender
-from keras_recs.storage import StorageError
 
 BASELINES = [
     made

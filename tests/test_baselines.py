@@ -10,6 +10,7 @@ from conftest import checkerboard
 from scipy import stats
 from sklearn.metrics.pairwise import cosine_similarity
 
+from keras_recs.core.recommender import Recommender
 from keras_recs.data import Dataset, from_matrix, split
 from keras_recs.evaluation import (
     BiasRecommender,
@@ -23,7 +24,6 @@ from keras_recs.evaluation import (
     evaluate_ratings,
     evaluate_scores,
 )
-from keras_recs.recommender import Recommender
 
 ALL = [
     RandomRecommender(seed=5),

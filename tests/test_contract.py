@@ -10,10 +10,10 @@ import pytest
 from conftest import checkerboard, rated_checkerboard
 
 import keras_recs
+from keras_recs.core.recommender import WITH_SIMILAR_ITEMS, NotFittedError, Recommender
+from keras_recs.core.storage import StorageError
 from keras_recs.data import Dataset, ItemFeatures, UserFeatures, from_matrix, split
 from keras_recs.questions import QUESTIONS, Answer, Question
-from keras_recs.recommender import WITH_SIMILAR_ITEMS, NotFittedError, Recommender
-from keras_recs.storage import StorageError
 
 CASES = [(q, a) for q in QUESTIONS for a in q.answers]
 NAMES = [f"q{q.number:02d} {a.name}" for q, a in CASES]

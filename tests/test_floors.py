@@ -14,12 +14,12 @@ from keras_recs.answers.q08_deep_learning import NeuMF
 from keras_recs.answers.q10_graph_embedding import DeepWalk, enough_walks
 from keras_recs.answers.q11_implicit_mf import BPR, ImplicitALS, confidence_of, penalty_for
 from keras_recs.answers.q18_gcn import NGCF, LightGCN
+from keras_recs.core.recommender import Recommender
 from keras_recs.data import Dataset, Split, from_matrix, split
 from keras_recs.data.graph import bipartite
 from keras_recs.evaluation import Evaluation, PopularityRecommender, compare, evaluate
 from keras_recs.neural import embedding_penalty, events_per_row, for_cold, is_thin
 from keras_recs.questions import QUESTIONS, Answer, Question
-from keras_recs.recommender import Recommender
 from keras_recs.testing import dense_log, planted_log, sparse_log
 
 CONTENT = ("ContentEmbedding", "LLMInterestModel")  # texts are all that they read

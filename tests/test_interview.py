@@ -23,7 +23,6 @@ import nbformat
 import pytest
 from rich.cells import cell_len
 
-from keras_recs.formulas import plain
 from keras_recs.interview import LANGUAGES, LEVELS, Interview, TextError, interview
 from keras_recs.interview import ask as asking
 from keras_recs.interview.ask import choose, when
@@ -34,8 +33,9 @@ from keras_recs.interview.memory import FILE, Memory, keys
 from keras_recs.interview.texts import facts, parse
 from keras_recs.interview.words import WORDS
 from keras_recs.practice.notes import find_folder
-from keras_recs.prose import render
 from keras_recs.questions import QUESTIONS, Question, question
+from keras_recs.terminal.formulas import plain
+from keras_recs.terminal.prose import render
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 TEXTS = Path(asking.__file__).parent / "texts"

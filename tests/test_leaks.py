@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from keras_recs.core.recommender import Recommender
 from keras_recs.data import Dataset, Split, split, split_random
 from keras_recs.evaluation import (
     BiasRecommender,
@@ -15,7 +16,6 @@ from keras_recs.evaluation import (
     evaluate,
     evaluate_ratings,
 )
-from keras_recs.recommender import Recommender
 
 
 def log(n: int = 3000, repeated: bool = False, seed: int = 0) -> Dataset:

@@ -11,10 +11,10 @@ import pytest
 from rich.cells import cell_len
 
 from keras_recs.cli import streams
-from keras_recs.formulas import plain
 from keras_recs.interview import interview
-from keras_recs.prose import render
 from keras_recs.questions import QUESTIONS
+from keras_recs.terminal.formulas import plain
+from keras_recs.terminal.prose import render
 
 TEXTS = {
     f"q{q.number:02d}.{language}": interview(q, language).sixty_seconds

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from keras_recs.core.recommendations import Recommendations
+from keras_recs.core.recommender import NotFittedError, Recommender
 from keras_recs.data import Dataset, Split, split
 from keras_recs.evaluation import (
     BiasRecommender,
@@ -23,8 +25,6 @@ from keras_recs.evaluation import (
     sampled_evaluation,
 )
 from keras_recs.evaluation.sampled import ranks_among
-from keras_recs.recommendations import Recommendations
-from keras_recs.recommender import NotFittedError, Recommender
 
 # Six users and six items; "new" is only in the test, "gone" and "zoe" only in training.
 TRAIN = [

@@ -11,9 +11,9 @@ import pytest
 from conftest import rated_checkerboard
 from scipy import sparse
 
-from keras_recs import neighbours
 from keras_recs.data import Dataset, from_matrix, split
 from keras_recs.practice import expect
+from keras_recs.utils import neighbours
 
 #: Every user's mean is 3. Deviations: (2, 0, -2, ·, ·), (1, ·, -1, 2, -2), (-1, 0, 1, ·, 0), (2, ·,
 #: ·, -1, -1).

@@ -11,9 +11,9 @@ from conftest import random_crowd
 from scipy import sparse
 from scipy.spatial import distance
 
-from keras_recs import memory, neighbours
 from keras_recs.data import Dataset, from_matrix, recency_weighted, split
 from keras_recs.practice import expect
+from keras_recs.utils import memory, neighbours
 
 #: Four users, four items. Users 0 and 1 have two films in common, 0 and 2 one, 1 and 2 none; user 3
 #: met nothing.

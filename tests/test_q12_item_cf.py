@@ -10,9 +10,9 @@ import pytest
 from conftest import random_crowd
 from scipy import sparse, spatial
 
-from keras_recs import memory, neighbours
 from keras_recs.data import Dataset, from_matrix, recency_weighted, split
 from keras_recs.practice import expect
+from keras_recs.utils import memory, neighbours
 
 #: Four users and four items; item 3 was met by nobody but user 3, who met nothing else.
 HAND = np.array([[1, 1, 0, 0], [1, 1, 1, 0], [1, 0, 1, 0], [0, 0, 0, 1]], float)

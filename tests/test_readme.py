@@ -15,8 +15,8 @@ import click
 import pytest
 
 from keras_recs.cli import cli
-from keras_recs.names import answer_named
 from keras_recs.questions import Answer, question
+from keras_recs.questions.names import answer_named
 
 ROOT = Path(__file__).resolve().parents[1]
 ENGLISH, CHINESE, LONG = "README.md", "README.zh.md", "benchmarks/README.md"

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from keras_recs import memory, neighbours
+from keras_recs.core.factors import FactorRecommender
 from keras_recs.data import Dataset, from_matrix
 from keras_recs.data.graph import bipartite
-from keras_recs.factors import FactorRecommender
+from keras_recs.utils import memory, neighbours
 
 
 @pytest.fixture

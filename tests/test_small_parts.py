@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from conftest import checkerboard
 
-from keras_recs import checks, teaching
-from keras_recs.progress import in_notebook, progress
-from keras_recs.recommendations import Recommendations
+from keras_recs import teaching
+from keras_recs.core.recommendations import Recommendations
+from keras_recs.utils import checks
+from keras_recs.utils.progress import in_notebook, progress
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from keras_recs import storage
+from keras_recs.core import storage
 
 
 def test_arrays_sparse_matrices_and_values_come_back(tmp_path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from keras_recs.core.recommender import Recommender
 from keras_recs.data import split
 from keras_recs.evaluation import (
     ItemKNNRecommender,
@@ -14,7 +15,6 @@ from keras_recs.evaluation import (
     evaluate,
     evaluate_scores,
 )
-from keras_recs.recommender import Recommender
 from keras_recs.testing import PlantedLog, dense_log, planted_log, sparse_log
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from keras_recs.topk import top_k
+from keras_recs.utils.topk import top_k
 
 
 @pytest.mark.parametrize("k", [1, 2, 7, 59, 60, 61, 90])

@@ -28,8 +28,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
 
 import keras
 import numpy as np
@@ -37,12 +37,13 @@ from keras import layers, ops
 from scipy import sparse
 from scipy.special import log_softmax, softmax
 
-from keras_recs.checks import one_of, real_number, whole_number
+from keras_recs.core.heart import heart
+from keras_recs.core.hyperparameters import Count, Dropout, NotNegative, OneOf, Positive, Seed
 from keras_recs.data.dataset import Dataset
-from keras_recs.heart import heart
 from keras_recs.neural import RankingModel, RankingRecommender, seeded
 from keras_recs.text import ENCODERS, TextEncoder, load_encoder
 from keras_recs.text.mining import HAN, ORDERS, TAGS, Mined, clean, described, phrases, tag_vectors
+from keras_recs.utils.checks import one_of
 
 # --- what a language model is ---------------------------------------------------------------------
 
@@ -268,6 +269,7 @@ class TextTower(layers.Layer):
         return {**super().get_config(), **self.config}
 
 
+@dataclass(eq=False, repr=False)
 class LLMInterestModel(RankingRecommender):
     """Interests read from texts by an encoder, and a two-tower model that learns what they are
     worth.
@@ -297,33 +299,18 @@ class LLMInterestModel(RankingRecommender):
 
     requires = ("texts", "user_texts")
 
-    def __init__(
-        self,
-        encoder: str = "use-multilingual",
-        fallback: bool = True,
-        sharpness: float = 30.0,
-        dim: int = 32,
-        dropout: float = 0.3,
-        id_dropout: float = 0.5,
-        reg: float = 1e-5,
-        n_negatives: int = 20,
-        learning_rate: float = 0.003,
-        n_epochs: int = 20,
-        batch_size: int = 1024,
-        seed: int = 0,
-    ) -> None:
-        self.encoder = one_of("encoder", encoder, ENCODERS)
-        self.fallback = bool(fallback)
-        self.sharpness = real_number("sharpness", sharpness, above=0.0)
-        self.dim = whole_number("dim", dim)
-        self.dropout = real_number("dropout", dropout, least=0.0, most=0.9)
-        self.id_dropout = real_number("id_dropout", id_dropout, least=0.0, most=0.9)
-        self.reg = real_number("reg", reg, least=0.0)
-        self.n_negatives = whole_number("n_negatives", n_negatives)
-        self.learning_rate = real_number("learning_rate", learning_rate, above=0.0)
-        self.n_epochs = whole_number("n_epochs", n_epochs)
-        self.batch_size = whole_number("batch_size", batch_size)
-        self.seed = whole_number("seed", seed, least=0)
+    encoder: Annotated[str, OneOf(ENCODERS)] = "use-multilingual"
+    fallback: bool = True
+    sharpness: Positive = 30.0
+    dim: Count = 32
+    dropout: Dropout = 0.3
+    id_dropout: Dropout = 0.5
+    reg: NotNegative = 1e-5
+    n_negatives: Count = 20
+    learning_rate: Positive = 0.003
+    n_epochs: Count = 20
+    batch_size: Count = 1024
+    seed: Seed = 0
 
     def interests(self, users: Any, n: int = 3) -> list[list[tuple[str, float]]]:
         """The `n` likeliest tags of each of `users` (ids), with their probabilities."""

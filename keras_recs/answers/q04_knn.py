@@ -26,17 +26,18 @@ Filtering"; Koren (2010), "Factor in the Neighbors: Scalable and Accurate Collab
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from scipy import sparse
 
-from keras_recs.checks import one_of, real_number, whole_number
+from keras_recs.core.heart import heart
+from keras_recs.core.hyperparameters import Count, NotNegative
+from keras_recs.core.recommender import Recommender
 from keras_recs.data.dataset import Dataset
-from keras_recs.heart import heart
-from keras_recs.neighbours import inner_products, row_blocks
-from keras_recs.recommender import Recommender
-from keras_recs.topk import top_k
+from keras_recs.utils.neighbours import inner_products, row_blocks
+from keras_recs.utils.topk import top_k
 
 CACHED = 1 << 20  # votes counted at once: what fits into a processor's cache is faster
 
@@ -111,6 +112,7 @@ def nearest_only(similarity: np.ndarray, k: int) -> np.ndarray:
     return kept
 
 
+@dataclass(eq=False, repr=False)
 class UserKNN(Recommender):
     """k nearest neighbours between users, for ratings and for feedback without ratings.
 
@@ -153,23 +155,13 @@ class UserKNN(Recommender):
     array([4.58], dtype=float32)
     """
 
-    def __init__(
-        self,
-        k: int = 40,
-        similarity: str = "cosine",
-        shrinkage: float = 20.0,
-        damping: float = 0.3,
-        centring: str = "baseline",
-        bias_reg: float = 5.0,
-        feedback: str = "auto",
-    ) -> None:
-        self.k = whole_number("k", k)
-        self.similarity = one_of("similarity", similarity, ("cosine", "pearson"))
-        self.shrinkage = real_number("shrinkage", shrinkage, least=0.0)
-        self.damping = real_number("damping", damping, least=0.0)
-        self.centring = one_of("centring", centring, ("baseline", "user", "global"))
-        self.bias_reg = real_number("bias_reg", bias_reg, least=0.0)
-        self.feedback = one_of("feedback", feedback, ("auto", "explicit", "implicit"))
+    k: Count = 40
+    similarity: Literal["cosine", "pearson"] = "cosine"
+    shrinkage: NotNegative = 20.0
+    damping: NotNegative = 0.3
+    centring: Literal["baseline", "user", "global"] = "baseline"
+    bias_reg: NotNegative = 5.0
+    feedback: Literal["auto", "explicit", "implicit"] = "auto"
 
     def _fit(self, data: Dataset) -> None:
         self.implicit_ = self.feedback == "implicit" or (

@@ -25,12 +25,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from keras_recs.checks import real_number, whole_number
+from keras_recs.core.factors import cosines
+from keras_recs.core.heart import heart
+from keras_recs.core.hyperparameters import Count, NotNegative, Positive, PositiveShare, Seed
+from keras_recs.core.recommender import Recommender
 from keras_recs.data.dataset import Dataset
-from keras_recs.factors import cosines
-from keras_recs.heart import heart
-from keras_recs.progress import progress
-from keras_recs.recommender import Recommender
+from keras_recs.utils.progress import progress
 
 TINY = 1e-12  # a row without ratings in the batch has no curvature, and no slope either
 
@@ -164,6 +164,7 @@ def bounded(
     return slope
 
 
+@dataclass(eq=False, repr=False)
 class BiasedMF(Recommender):
     """Biased matrix factorisation of explicit ratings by mini-batch gradient descent.
 
@@ -198,25 +199,14 @@ class BiasedMF(Recommender):
 
     requires = ("ratings",)
 
-    def __init__(
-        self,
-        n_factors: int = 200,
-        reg: float = 0.075,
-        learning_rate: float = 0.02,
-        decay: float = 0.97,
-        n_epochs: int = 40,
-        batch_size: int = 4000,
-        init_scale: float = 0.02,
-        seed: int = 0,
-    ) -> None:
-        self.n_factors = whole_number("n_factors", n_factors)
-        self.reg = real_number("reg", reg, least=0.0)
-        self.learning_rate = real_number("learning_rate", learning_rate, above=0.0)
-        self.decay = real_number("decay", decay, above=0.0, most=1.0)
-        self.n_epochs = whole_number("n_epochs", n_epochs)
-        self.batch_size = whole_number("batch_size", batch_size)
-        self.init_scale = real_number("init_scale", init_scale, above=0.0)
-        self.seed = whole_number("seed", seed, least=0)
+    n_factors: Count = 200
+    reg: NotNegative = 0.075
+    learning_rate: Positive = 0.02
+    decay: PositiveShare = 0.97
+    n_epochs: Count = 40
+    batch_size: Count = 4000
+    init_scale: Positive = 0.02
+    seed: Seed = 0
 
     @np.errstate(
         over="ignore", invalid="ignore"

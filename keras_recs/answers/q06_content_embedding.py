@@ -31,16 +31,17 @@ the Art and Trends".
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from scipy import sparse
 
-from keras_recs.checks import one_of, real_number, whole_number
+from keras_recs.core.factors import FactorRecommender
+from keras_recs.core.heart import heart
+from keras_recs.core.hyperparameters import CountOrZero, NotNegative, Positive, Share
 from keras_recs.data.dataset import Dataset
 from keras_recs.data.sequences import recency_weighted
-from keras_recs.factors import FactorRecommender
-from keras_recs.heart import heart
 from keras_recs.text.encoder import checked_texts, unit_rows
 from keras_recs.text.words import count_words, from_pieces, load_vectors, tokenise, train_fasttext
 
@@ -89,6 +90,7 @@ def without(documents: np.ndarray, common: np.ndarray) -> np.ndarray:
     return documents - documents @ common.T @ common
 
 
+@dataclass(eq=False, repr=False)
 class ContentEmbedding(FactorRecommender):
     """Content-based recommendation: films and users are weighted means of word vectors, and the
     nearest films win.
@@ -134,25 +136,18 @@ class ContentEmbedding(FactorRecommender):
 
     requires = ("titles",)
 
-    def __init__(
-        self,
-        vectors: str = "cinema",
-        pooling: str = "sif",
-        a: float = 1e-4,
-        components: int = 1,
-        profile: float = 0.2,
-        recency: float | None = None,
-        popularity: float = 0.0,
-    ) -> None:
-        if not isinstance(vectors, str):
-            raise TypeError(f"vectors must be a name or a path, got {vectors!r}")
-        self.vectors = vectors
-        self.pooling = one_of("pooling", pooling, ("sif", "tfidf", "mean"))
-        self.a = real_number("a", a, above=0.0)
-        self.components = whole_number("components", components, least=0)
-        self.profile = real_number("profile", profile, least=0.0, most=1.0)
-        self.recency = None if recency is None else real_number("recency", recency, above=0.0)
-        self.popularity = real_number("popularity", popularity, least=0.0)
+    vectors: str = "cinema"
+    pooling: Literal["sif", "tfidf", "mean"] = "sif"
+    a: Positive = 1e-4
+    components: CountOrZero = 1
+    profile: Share = 0.2
+    recency: Positive | None = None
+    popularity: NotNegative = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.vectors, str):
+            raise TypeError(f"vectors must be a name or a path, got {self.vectors!r}")
 
     def _fit(self, data: Dataset) -> None:
         films, profiles = item_texts(data), user_texts(data)

@@ -31,18 +31,19 @@ Predictive Algorithms for Collaborative Filtering" (cosine, a film not rated as 
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from scipy import sparse
 
-from keras_recs.checks import one_of, real_number, whole_number
+from keras_recs.core.heart import heart
+from keras_recs.core.hyperparameters import Count, Positive, PositiveShare
+from keras_recs.core.recommender import Recommender
 from keras_recs.data.dataset import Dataset
 from keras_recs.data.sequences import recency_weighted
-from keras_recs.heart import heart
-from keras_recs.memory import require_memory
-from keras_recs.neighbours import product, right_side, row_blocks, strongest
-from keras_recs.recommender import Recommender
+from keras_recs.utils.memory import require_memory
+from keras_recs.utils.neighbours import product, right_side, row_blocks, strongest
 
 BLOCK_CELLS = (
     1 << 20
@@ -144,6 +145,7 @@ def _ones(matrix: sparse.csr_array) -> sparse.csr_array:
     )
 
 
+@dataclass(eq=False, repr=False)
 class UserCF(Recommender):
     """User-based collaborative filtering: an item scores the similarities of the neighbours who met
     it.
@@ -183,24 +185,16 @@ class UserCF(Recommender):
     [(0, 0.71), (1, 0.58)]
     """
 
-    def __init__(
-        self,
-        similarity: str = "cosine",
-        neighbours: int = 30,
-        significance: int = 50,
-        values: str = "binary",
-        recency: float | None = None,
-        max_audience: float = 1.0,
-    ) -> None:
-        self.similarity = one_of(
-            "similarity", similarity, ("cosine", "pearson", "jaccard", "euclidean")
-        )
-        self.neighbours = whole_number("neighbours", neighbours)
-        self.significance = whole_number("significance", significance)
-        self.values = one_of("values", values, ("binary", "ratings"))
-        self.recency = None if recency is None else real_number("recency", recency, above=0.0)
-        self.max_audience = real_number("max_audience", max_audience, above=0.0, most=1.0)
-        if recency is not None and values == "ratings":
+    similarity: Literal["cosine", "pearson", "jaccard", "euclidean"] = "cosine"
+    neighbours: Count = 30
+    significance: Count = 50
+    values: Literal["binary", "ratings"] = "binary"
+    recency: Positive | None = None
+    max_audience: PositiveShare = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.recency is not None and self.values == "ratings":
             raise ValueError("recency weighs who met what: it goes with values='binary' only")
 
     def _fit(self, data: Dataset) -> None:

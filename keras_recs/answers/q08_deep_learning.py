@@ -12,16 +12,17 @@ interaction. The data holds positives only; negatives are drawn anew for every e
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import keras
 import numpy as np
 from keras import layers
 
-from keras_recs.checks import real_number, whole_number, whole_numbers
+from keras_recs.core.heart import heart
+from keras_recs.core.hyperparameters import Count, Counts, Dropout, NotNegative, Positive, Seed
 from keras_recs.data.dataset import Dataset
 from keras_recs.data.sampling import NegativeSampler
-from keras_recs.heart import heart
 from keras_recs.neural import (
     Batch,
     KerasRecommender,
@@ -37,6 +38,7 @@ USUAL_EPOCHS = 10
 FEW = 12.0
 
 
+@dataclass(eq=False, repr=False)
 class NeuMF(KerasRecommender):
     """NeuMF on implicit feedback.
 
@@ -69,33 +71,16 @@ class NeuMF(KerasRecommender):
 
     score_layer = "logit"
 
-    def __init__(
-        self,
-        gmf_dim: int = 64,
-        mlp_dim: int = 16,
-        hidden: Sequence[int] = (32,),
-        dropout: float = 0.3,
-        embedding_reg: float | None = None,
-        n_negatives: int = 8,
-        learning_rate: float = 0.003,
-        n_epochs: int | None = None,
-        batch_size: int = 8192,
-        seed: int = 0,
-    ) -> None:
-        self.gmf_dim = whole_number("gmf_dim", gmf_dim)
-        self.mlp_dim = whole_number("mlp_dim", mlp_dim)
-        self.hidden = whole_numbers("hidden", hidden)
-        self.dropout = real_number("dropout", dropout, least=0.0, most=0.9)
-        self.embedding_reg = (
-            None
-            if embedding_reg is None
-            else real_number("embedding_reg", embedding_reg, least=0.0)
-        )
-        self.n_negatives = whole_number("n_negatives", n_negatives)
-        self.learning_rate = real_number("learning_rate", learning_rate, above=0.0)
-        self.n_epochs = None if n_epochs is None else whole_number("n_epochs", n_epochs)
-        self.batch_size = whole_number("batch_size", batch_size)
-        self.seed = whole_number("seed", seed, least=0)
+    gmf_dim: Count = 64
+    mlp_dim: Count = 16
+    hidden: Counts = (32,)
+    dropout: Dropout = 0.3
+    embedding_reg: NotNegative | None = None
+    n_negatives: Count = 8
+    learning_rate: Positive = 0.003
+    n_epochs: Count | None = None
+    batch_size: Count = 8192
+    seed: Seed = 0
 
     @heart(
         "Two inputs, four embedding tables, a GMF and an MLP branch, one logit, one probability; compiled."

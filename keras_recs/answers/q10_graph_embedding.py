@@ -29,18 +29,19 @@ Qiu et al. (2018), "Network Embedding as Matrix Factorization".
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 from gensim.models import Word2Vec
 from scipy import sparse
 
-from keras_recs.checks import one_of, real_number, whole_number
+from keras_recs.core.factors import FactorRecommender
+from keras_recs.core.heart import heart
+from keras_recs.core.hyperparameters import Count, Positive, Seed, Share, Whole
 from keras_recs.data.dataset import Dataset
 from keras_recs.data.graph import bipartite
-from keras_recs.factors import FactorRecommender
-from keras_recs.heart import heart
-from keras_recs.progress import progress
+from keras_recs.utils.progress import progress
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -260,6 +261,7 @@ def embed_graph(graph: nx.Graph, **settings: Any) -> tuple[list[Hashable], Embed
 # --- recommending ---------------------------------------------------------------------------------
 
 
+@dataclass(eq=False, repr=False)
 class DeepWalk(FactorRecommender):
     """DeepWalk on the user-item graph.
 
@@ -294,29 +296,15 @@ class DeepWalk(FactorRecommender):
     [[2]]
     """
 
-    def __init__(
-        self,
-        n_factors: int = 64,
-        walks_per_node: int | None = None,
-        walk_length: int = 40,
-        window: int = 3,
-        n_negatives: int = 5,
-        noise_exponent: float = 0.1,
-        learning_rate: float = 0.025,
-        scoring: str = "conditional",
-        seed: int = 0,
-    ) -> None:
-        self.n_factors = whole_number("n_factors", n_factors)
-        self.walks_per_node = (
-            None if walks_per_node is None else whole_number("walks_per_node", walks_per_node)
-        )
-        self.walk_length = whole_number("walk_length", walk_length, least=2)
-        self.window = whole_number("window", window)
-        self.n_negatives = whole_number("n_negatives", n_negatives)
-        self.noise_exponent = real_number("noise_exponent", noise_exponent, least=0.0, most=1.0)
-        self.learning_rate = real_number("learning_rate", learning_rate, above=0.0)
-        self.scoring = one_of("scoring", scoring, ("conditional", "dot"))
-        self.seed = whole_number("seed", seed, least=0)
+    n_factors: Count = 64
+    walks_per_node: Count | None = None
+    walk_length: Annotated[int, Whole(least=2)] = 40
+    window: Count = 3
+    n_negatives: Count = 5
+    noise_exponent: Share = 0.1
+    learning_rate: Positive = 0.025
+    scoring: Literal["conditional", "dot"] = "conditional"
+    seed: Seed = 0
 
     @heart(
         "Embed the user-item graph; keep x of the users, y of the items, and the popularity that the noise took."

@@ -33,7 +33,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -41,10 +42,10 @@ from keras import layers, ops
 from scipy import sparse
 from threadpoolctl import ThreadpoolController
 
-from keras_recs.checks import one_of, real_number, whole_number
+from keras_recs.core.factors import FactorRecommender
+from keras_recs.core.heart import heart
+from keras_recs.core.hyperparameters import Count, NotNegative, Positive, Seed, Share
 from keras_recs.data.dataset import Dataset
-from keras_recs.factors import FactorRecommender
-from keras_recs.heart import heart
 from keras_recs.neural import (
     RankingModel,
     RankingRecommender,
@@ -52,7 +53,7 @@ from keras_recs.neural import (
     enough_epochs,
     is_thin,
 )
-from keras_recs.progress import progress
+from keras_recs.utils.progress import progress
 
 GATHERED_AT_ONCE = (
     1 << 19
@@ -220,6 +221,7 @@ def penalty_for(alpha: float) -> float:
     return 10.0 * min(alpha**2, 2 * alpha**0.5)
 
 
+@dataclass(eq=False, repr=False)
 class ImplicitALS(FactorRecommender):
     """Weighted matrix factorisation of implicit feedback by alternating least squares.
 
@@ -252,25 +254,14 @@ class ImplicitALS(FactorRecommender):
     [[1]]
     """
 
-    def __init__(
-        self,
-        n_factors: int = 192,
-        reg: float | None = None,
-        alpha: float | None = None,
-        n_iterations: int = 15,
-        reg_exponent: float = 1.0,
-        n_steps: int = 3,
-        confidence: str = "binary",
-        seed: int = 0,
-    ) -> None:
-        self.n_factors = whole_number("n_factors", n_factors)
-        self.reg = None if reg is None else real_number("reg", reg, above=0.0)
-        self.alpha = None if alpha is None else real_number("alpha", alpha, least=0.0)
-        self.n_iterations = whole_number("n_iterations", n_iterations)
-        self.reg_exponent = real_number("reg_exponent", reg_exponent, least=0.0, most=1.0)
-        self.n_steps = whole_number("n_steps", n_steps)
-        self.confidence = one_of("confidence", confidence, ("binary", "counts", "ratings"))
-        self.seed = whole_number("seed", seed, least=0)
+    n_factors: Count = 192
+    reg: Positive | None = None
+    alpha: NotNegative | None = None
+    n_iterations: Count = 15
+    reg_exponent: Share = 1.0
+    n_steps: Count = 3
+    confidence: Literal["binary", "counts", "ratings"] = "binary"
+    seed: Seed = 0
 
     @heart(
         "Small random item factors; then, in turn, all users for these items and all items for these users."
@@ -341,6 +332,7 @@ def bpr_loss(labels: Any, scores: Any) -> Any:
     return ops.sum((1 - labels) * losses, axis=-1) / ops.sum(1 - labels, axis=-1)
 
 
+@dataclass(eq=False, repr=False)
 class BPR(RankingRecommender):
     """Bayesian personalised ranking: score = p[u] · q[i] + b[i], learned from pairs of items.
 
@@ -366,25 +358,14 @@ class BPR(RankingRecommender):
     (2, 2)
     """
 
-    def __init__(
-        self,
-        n_factors: int = 64,
-        reg: float | None = None,
-        n_negatives: int = 4,
-        learning_rate: float = 0.02,
-        init_scale: float = 0.1,
-        n_epochs: int | None = None,
-        batch_size: int = 4096,
-        seed: int = 0,
-    ) -> None:
-        self.n_factors = whole_number("n_factors", n_factors)
-        self.reg = None if reg is None else real_number("reg", reg, least=0.0)
-        self.n_negatives = whole_number("n_negatives", n_negatives)
-        self.learning_rate = real_number("learning_rate", learning_rate, above=0.0)
-        self.init_scale = real_number("init_scale", init_scale, above=0.0)
-        self.n_epochs = None if n_epochs is None else whole_number("n_epochs", n_epochs)
-        self.batch_size = whole_number("batch_size", batch_size)
-        self.seed = whole_number("seed", seed, least=0)
+    n_factors: Count = 64
+    reg: NotNegative | None = None
+    n_negatives: Count = 4
+    learning_rate: Positive = 0.02
+    init_scale: Positive = 0.1
+    n_epochs: Count | None = None
+    batch_size: Count = 4096
+    seed: Seed = 0
 
     @heart(
         "User and item vectors, an item bias from 0, a score for each of the m items; compiled with bpr_loss."

@@ -15,19 +15,26 @@ Deshpande & Karypis (2004), "Item-Based Top-N Recommendation Algorithms"; Steck 
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from scipy import sparse
 from scipy.linalg import lapack
 
-from keras_recs.checks import one_of, real_number, whole_number
+from keras_recs.core.heart import heart
+from keras_recs.core.hyperparameters import Count, NotNegative, Positive, Share
+from keras_recs.core.recommender import Recommender
 from keras_recs.data.dataset import Dataset
 from keras_recs.data.sequences import recency_weighted
-from keras_recs.heart import heart
-from keras_recs.memory import require_memory
-from keras_recs.neighbours import centred, inner_products, known_weights, row_blocks, strongest
-from keras_recs.recommender import Recommender
+from keras_recs.utils.memory import require_memory
+from keras_recs.utils.neighbours import (
+    centred,
+    inner_products,
+    known_weights,
+    row_blocks,
+    strongest,
+)
 
 
 class _HistoryTimesWeights(Recommender):
@@ -70,6 +77,7 @@ class _HistoryTimesWeights(Recommender):
         )
 
 
+@dataclass(eq=False, repr=False)
 class ItemCF(_HistoryTimesWeights):
     """Item-based collaborative filtering: W[i, j] says how alike the audiences of i and j are.
 
@@ -96,23 +104,11 @@ class ItemCF(_HistoryTimesWeights):
     [[1]]
     """
 
-    def __init__(
-        self,
-        similarity: str = "cosine",
-        neighbours: int | None = None,
-        shrinkage: float = 0.0,
-        popularity_penalty: float = 0.5,
-        recency: float | None = None,
-    ) -> None:
-        self.similarity = one_of(
-            "similarity", similarity, ("cosine", "conditional", "adjusted_cosine")
-        )
-        self.neighbours = None if neighbours is None else whole_number("neighbours", neighbours)
-        self.shrinkage = real_number("shrinkage", shrinkage, least=0.0)
-        self.popularity_penalty = real_number(
-            "popularity_penalty", popularity_penalty, least=0.0, most=1.0
-        )
-        self.recency = None if recency is None else real_number("recency", recency, above=0.0)
+    similarity: Literal["cosine", "conditional", "adjusted_cosine"] = "cosine"
+    neighbours: Count | None = None
+    shrinkage: NotNegative = 0.0
+    popularity_penalty: Share = 0.5
+    recency: Positive | None = None
 
     def _fit(self, data: Dataset) -> None:
         if self.neighbours is None:
@@ -217,6 +213,7 @@ class ItemCF(_HistoryTimesWeights):
             self.weights_ = (keep @ self.weights_ + place @ self._weights(changed)).tocsr()
 
 
+@dataclass(eq=False, repr=False)
 class EASE(_HistoryTimesWeights):
     """EASE: the item-item weights that rebuild the interactions best, in closed form.
 
@@ -235,9 +232,8 @@ class EASE(_HistoryTimesWeights):
     [[1]]
     """
 
-    def __init__(self, reg: float = 400.0, recency: float | None = None) -> None:
-        self.reg = real_number("reg", reg, above=0.0)
-        self.recency = None if recency is None else real_number("recency", recency, above=0.0)
+    reg: Positive = 400.0
+    recency: Positive | None = None
 
     @heart(
         "From the Gram matrix plus reg: invert, and turn the inverse into weights with a zero diagonal."

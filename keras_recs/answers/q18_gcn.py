@@ -26,7 +26,8 @@ Personalized Ranking from Implicit Feedback".
 from __future__ import annotations
 
 import warnings
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
 
 import keras
 import numpy as np
@@ -34,10 +35,10 @@ import tensorflow as tf
 from keras import layers, ops
 from scipy import sparse
 
-from keras_recs.checks import one_of, real_number, whole_number
+from keras_recs.core.heart import heart
+from keras_recs.core.hyperparameters import Count, CountOrZero, NotNegative, Positive, Seed
 from keras_recs.data.dataset import Dataset
 from keras_recs.data.graph import bipartite
-from keras_recs.heart import heart
 from keras_recs.neural import (
     RankingModel,
     RankingRecommender,
@@ -235,6 +236,7 @@ def propagate(graph: Any, x: Any) -> Any:
     return tf.custom_gradient(lambda vectors: (product(vectors), product))(tf.convert_to_tensor(x))
 
 
+@dataclass(eq=False, repr=False)
 class LightGCN(RankingRecommender):
     """LightGCN on the graph of users and items.
 
@@ -270,29 +272,16 @@ class LightGCN(RankingRecommender):
 
     encoder: ClassVar[type[LightGraphConvolution]] = LightGraphConvolution
 
-    def __init__(
-        self,
-        n_layers: int = 2,
-        dim: int = 64,
-        loss: str = "softmax",
-        reg: float | None = None,
-        init_scale: float = 0.1,
-        n_negatives: int = 16,
-        learning_rate: float = 0.03,
-        n_epochs: int = 10,
-        n_batches: int = 20,
-        seed: int = 0,
-    ) -> None:
-        self.n_layers = whole_number("n_layers", n_layers, least=0)
-        self.dim = whole_number("dim", dim)
-        self.loss = one_of("loss", loss, tuple(LOSSES))
-        self.reg = None if reg is None else real_number("reg", reg, least=0.0)
-        self.init_scale = real_number("init_scale", init_scale, above=0.0)
-        self.n_negatives = whole_number("n_negatives", n_negatives)
-        self.learning_rate = real_number("learning_rate", learning_rate, above=0.0)
-        self.n_epochs = whole_number("n_epochs", n_epochs)
-        self.n_batches = whole_number("n_batches", n_batches)
-        self.seed = whole_number("seed", seed, least=0)
+    n_layers: CountOrZero = 2
+    dim: Count = 64
+    loss: Literal["softmax", "bpr"] = "softmax"
+    reg: NotNegative | None = None
+    init_scale: Positive = 0.1
+    n_negatives: Count = 16
+    learning_rate: Positive = 0.03
+    n_epochs: Count = 10
+    n_batches: Count = 20
+    seed: Seed = 0
 
     @heart(
         "Two inputs, one graph convolution that knows the adjacency, the inner products of its vectors; compiled."
@@ -358,6 +347,7 @@ class LightGCN(RankingRecommender):
         return nodes[: convolution.n_users], nodes[convolution.n_users :]
 
 
+@dataclass(eq=False, repr=False)
 class NGCF(LightGCN):
     """NGCF on the graph of users and items: LightGCN with the layers that it dropped.
 
@@ -371,31 +361,8 @@ class NGCF(LightGCN):
 
     encoder = NeuralGraphConvolution
 
-    def __init__(
-        self,
-        n_layers: int = 2,
-        dim: int = 64,
-        loss: str = "softmax",
-        reg: float | None = None,
-        init_scale: float = 0.1,
-        n_negatives: int = 8,
-        learning_rate: float = 0.03,
-        n_epochs: int = 6,
-        n_batches: int = 20,
-        seed: int = 0,
-    ) -> None:
-        super().__init__(
-            n_layers,
-            dim,
-            loss,
-            reg,
-            init_scale,
-            n_negatives,
-            learning_rate,
-            n_epochs,
-            n_batches,
-            seed,
-        )
+    n_negatives: Count = 8
+    n_epochs: Count = 6
 
     def _fit(self, data: Dataset) -> None:
         depth = events_per_row(data.seen)

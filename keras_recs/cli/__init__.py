@@ -11,7 +11,7 @@ import click
 
 from keras_recs import __version__
 from keras_recs.cli import streams
-from keras_recs.names import nearest
+from keras_recs.questions.names import nearest
 
 #: Our own commands: where each is, in the order in which `--help` has them.
 _OWN = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from keras_recs.names import nearest
-from keras_recs.terminal import AS_JSON, console, print_json, table
+from keras_recs.questions.names import nearest
+from keras_recs.terminal.tables import AS_JSON, console, print_json, table
 
 SIDE_BY_SIDE = 100  # columns of screen from which size and presence have columns of their own
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from keras_recs.terminal import AS_JSON, console, print_json, table
+from keras_recs.terminal.tables import AS_JSON, console, print_json, table
 
 
 @click.command("devices")

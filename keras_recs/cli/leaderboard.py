@@ -10,7 +10,7 @@ import click
 
 from keras_recs.cli.source import NEEDS, check_split, data_options, lacking, source_of
 from keras_recs.questions import QUESTIONS, Question
-from keras_recs.terminal import AS_JSON, Numbers, console, print_json
+from keras_recs.terminal.tables import AS_JSON, Numbers, console, print_json
 
 
 @click.command("leaderboard")

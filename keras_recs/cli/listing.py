@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from keras_recs.questions import QUESTIONS
-from keras_recs.terminal import AS_JSON, can_show, console, print_json, table
+from keras_recs.terminal.tables import AS_JSON, can_show, console, print_json, table
 
 SIDE_BY_SIDE = 110  # columns of screen from which a question and its Chinese stand on one line
 

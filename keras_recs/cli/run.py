@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from keras_recs.cli.source import COLUMNS, Source, check_split, data_options, lacking, source_of
-from keras_recs.names import answer_named, nearest
 from keras_recs.questions import Answer, Question
-from keras_recs.terminal import AS_JSON, Number, console, print_json
+from keras_recs.questions.names import answer_named, nearest
+from keras_recs.terminal.tables import AS_JSON, Number, console, print_json
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from keras_recs.core.recommendations import Recommendations
+    from keras_recs.core.recommender import Recommender
     from keras_recs.data import Dataset, Split
     from keras_recs.evaluation import Evaluation
-    from keras_recs.recommendations import Recommendations
-    from keras_recs.recommender import Recommender
 
 
 @dataclass(frozen=True)

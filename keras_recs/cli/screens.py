@@ -11,7 +11,7 @@ import numpy as np
 from keras_recs.cli.reasons import because
 from keras_recs.data import Split
 from keras_recs.evaluation.leaderboard import arrow, narrowed, widest_word
-from keras_recs.terminal import can_show, console, table
+from keras_recs.terminal.tables import can_show, console, table
 
 if TYPE_CHECKING:
     from keras_recs.cli.run import Result

@@ -11,7 +11,15 @@ import click
 import keras_recs
 from keras_recs.interview import Interview, interview
 from keras_recs.questions import Question
-from keras_recs.terminal import AS_JSON, LANGUAGE, Number, can_show, console, print_json, unbroken
+from keras_recs.terminal.tables import (
+    AS_JSON,
+    LANGUAGE,
+    Number,
+    can_show,
+    console,
+    print_json,
+    unbroken,
+)
 
 WIDEST = 100  # longer lines are hard to read
 TOPICS_ZH = {
@@ -172,7 +180,7 @@ def _commands(commands: dict[str, str]) -> None:
 
 
 def _prose(markdown: str, style: str = "") -> None:
-    from keras_recs.prose import render
+    from keras_recs.terminal.prose import render
 
     out = console()
     text = render(markdown, min(out.width, WIDEST))

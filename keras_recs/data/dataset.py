@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from keras_recs.checks import column, one_of, real_number
 from keras_recs.data.columns import TIME_UNITS, Where, distinct_ids, numbers, times
 from keras_recs.data.features import (
     SIDE_DATA,
@@ -20,6 +19,7 @@ from keras_recs.data.features import (
 )
 from keras_recs.data.ids import INT_FILLER, STR_FILLER, IdMap
 from keras_recs.data.interactions import Interactions
+from keras_recs.utils.checks import column, one_of, real_number
 
 
 class Dataset:

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from keras_recs.checks import column
 from keras_recs.data.columns import Where, numbers, plain, times, whole_numbers
+from keras_recs.utils.checks import column
 
 
 def _read_only(columns: Mapping[str, Any], kind: str, length: int) -> Mapping[str, np.ndarray]:

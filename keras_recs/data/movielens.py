@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_recs.checks import one_of
 from keras_recs.data import assets
 from keras_recs.data.dataset import Dataset
 from keras_recs.data.features import ItemFeatures, KnowledgeGraph, LazyKnowledge, UserFeatures
@@ -27,6 +26,7 @@ from keras_recs.data.movielens_files import (
     title_and_year,
     whole,
 )
+from keras_recs.utils.checks import one_of
 
 
 def load_movielens(name: str = "ml-100k", *, path: str | os.PathLike[str] | None = None) -> Dataset:

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from keras_recs.checks import one_of
 from keras_recs.data.columns import TIME_UNITS, Where, is_missing, numbers
 from keras_recs.data.dataset import Dataset
 from keras_recs.data.delimited import DelimitedFile
 from keras_recs.data.ids import as_ids
 from keras_recs.data.names import ALIASES, ColumnError, Default, existing, find_columns, normal
 from keras_recs.data.text_columns import text_column, text_ids, text_numbers, text_plain, text_times
+from keras_recs.utils.checks import one_of
 
 USER, ITEM, RATING, TIMESTAMP = (
     Default("user"),

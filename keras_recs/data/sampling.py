@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from keras_recs.checks import one_of, real_number, whole_number
 from keras_recs.data.dataset import Dataset
+from keras_recs.utils.checks import one_of, real_number, whole_number
 
 
 class NegativeSampler:

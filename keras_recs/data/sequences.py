@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from keras_recs.checks import real_number, whole_number
 from keras_recs.data.dataset import Dataset
+from keras_recs.utils.checks import real_number, whole_number
 
 
 @dataclass(frozen=True, eq=False)

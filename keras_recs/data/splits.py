@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_recs.checks import one_of, real_number, whole_number
 from keras_recs.data.dataset import Dataset
+from keras_recs.utils.checks import one_of, real_number, whole_number
 
 PROTOCOLS = {
     "P1": "temporal: each user's last 20 % of events is the test",

@@ -4,17 +4,19 @@ other."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
 
-from keras_recs.checks import real_number, whole_number
+from keras_recs.core.hyperparameters import Count, NotNegative, PositiveShare, Seed
+from keras_recs.core.recommender import BLOCK_CELLS, Recommender
 from keras_recs.data.dataset import Dataset
-from keras_recs.neighbours import known_weights
-from keras_recs.recommender import BLOCK_CELLS, Recommender
-from keras_recs.topk import top_k
+from keras_recs.utils.neighbours import known_weights
+from keras_recs.utils.topk import top_k
 
 
+@dataclass(eq=False, repr=False)
 class RandomRecommender(Recommender):
     """Scores drawn uniformly from [0, 1), a fixed one for each user and item. What learning nothing
     reaches.
@@ -23,8 +25,7 @@ class RandomRecommender(Recommender):
     they do not depend on how users are put into blocks and nothing has to be stored.
     """
 
-    def __init__(self, seed: int = 0) -> None:
-        self.seed = whole_number("seed", seed, least=0)
+    seed: Seed = 0
 
     def _fit(self, data: Dataset) -> None:
         pass  # the ids, which the base class keeps, are enough
@@ -66,6 +67,7 @@ class PopularityRecommender(Recommender):
         return self.popularity_[items]
 
 
+@dataclass(eq=False, repr=False)
 class RecentPopularityRecommender(Recommender):
     """The score of an item is how often it was met lately, when the user was last seen.
 
@@ -90,8 +92,7 @@ class RecentPopularityRecommender(Recommender):
     requires = ("timestamps",)
     CHARTS = 64
 
-    def __init__(self, share: float = 0.1) -> None:
-        self.share = real_number("share", share, above=0.0, most=1.0)
+    share: PositiveShare = 0.1
 
     def _fit(self, data: Dataset) -> None:
         events = data.interactions
@@ -119,6 +120,7 @@ class RecentPopularityRecommender(Recommender):
         return self.charts_[self.chart_of_[users], items]
 
 
+@dataclass(eq=False, repr=False)
 class ItemKNNRecommender(Recommender):
     """Cosine item KNN (Sarwar et al. 2001; top-N with kept neighbours: Deshpande & Karypis 2004).
 
@@ -137,8 +139,7 @@ class ItemKNNRecommender(Recommender):
     [[1]]
     """
 
-    def __init__(self, neighbours: int | None = None) -> None:
-        self.neighbours = None if neighbours is None else whole_number("neighbours", neighbours)
+    neighbours: Count | None = None
 
     def _fit(self, data: Dataset) -> None:
         # Columns of length 1 under the Euclidean norm; their products are the cosines.
@@ -188,6 +189,7 @@ class GlobalMeanRecommender(Recommender):
         return np.full(len(users), self.mean_, np.float32)
 
 
+@dataclass(eq=False, repr=False)
 class BiasRecommender(Recommender):
     """Mean plus biases, b_ui = mu + b_u + b_i (Koren, Bell & Volinsky 2009).
 
@@ -208,9 +210,8 @@ class BiasRecommender(Recommender):
     ROUNDS = 200
     TOLERANCE = 1e-6  # in rating units
 
-    def __init__(self, reg_users: float = 3.0, reg_items: float = 3.0) -> None:
-        self.reg_users = real_number("reg_users", reg_users, least=0.0)
-        self.reg_items = real_number("reg_items", reg_items, least=0.0)
+    reg_users: NotNegative = 3.0
+    reg_items: NotNegative = 3.0
 
     def _fit(self, data: Dataset) -> None:
         users, items = data.interactions.users, data.interactions.items

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_recs.checks import real_number, whole_number
+from keras_recs.utils.checks import real_number, whole_number
 
 if TYPE_CHECKING:
     from keras_recs.evaluation.protocol import Evaluation

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_recs.checks import whole_number
+from keras_recs.core.recommender import Recommender
 from keras_recs.data.dataset import Dataset
 from keras_recs.data.splits import Split, split
 from keras_recs.evaluation.baselines import (
@@ -22,7 +22,7 @@ from keras_recs.evaluation.baselines import (
 )
 from keras_recs.evaluation.bootstrap import LOWER_IS_BETTER
 from keras_recs.evaluation.protocol import evaluate
-from keras_recs.recommender import Recommender
+from keras_recs.utils.checks import whole_number
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -110,7 +110,7 @@ def leaderboard(
     todo = [*(RATING_BASELINES if protocol == "P3" else RANKING_BASELINES), *entries]
     if not progress:
         return [_measure(entry, parts, k) for entry in todo]
-    from keras_recs.progress import progress as bar
+    from keras_recs.utils.progress import progress as bar
 
     with bar(total=len(todo), description="leaderboard") as shown:
         rows = []

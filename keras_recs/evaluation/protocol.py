@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from keras_recs.checks import column, whole_number
+from keras_recs.core.recommender import Recommender
 from keras_recs.data.columns import Where, numbers
 from keras_recs.data.dataset import Dataset
 from keras_recs.data.splits import Split
 from keras_recs.evaluation import bootstrap, metrics
-from keras_recs.recommender import Recommender
-from keras_recs.topk import top_k
+from keras_recs.utils.checks import column, whole_number
+from keras_recs.utils.topk import top_k
 
 RECALL_DEPTH = 20  # recall@20 is reported beside the metrics at k
 BLOCK_CELLS = 1 << 22  # scores held at once: 32 MiB of float64

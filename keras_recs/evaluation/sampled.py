@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from keras_recs.checks import whole_number
 from keras_recs.data.splits import Split
 from keras_recs.evaluation.protocol import Evaluation, Truth, blocks, cells_of, checked_scores
+from keras_recs.utils.checks import whole_number
 
 
 def sampled_evaluation(

@@ -18,7 +18,7 @@ from keras_recs.interview.memory import Memory, keys
 from keras_recs.interview.texts import LEVELS, Interview, interview
 from keras_recs.interview.words import WORDS
 from keras_recs.questions import QUESTIONS, Question
-from keras_recs.terminal import console
+from keras_recs.terminal.tables import console
 
 WIDEST = 100  # longer lines are hard to read
 
@@ -87,7 +87,7 @@ class Session:
         self.out.print(text, style="bold cyan", highlight=False, markup=False)
 
     def _show(self, markdown: str, bold: bool = False, indent: int = 0) -> None:
-        from keras_recs.prose import render
+        from keras_recs.terminal.prose import render
 
         text = render(markdown, self.width, indent)
         if bold:

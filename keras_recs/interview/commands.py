@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from keras_recs.questions import QUESTIONS, Question
-from keras_recs.terminal import AS_JSON, LANGUAGE, Number, console, print_json, table
+from keras_recs.terminal.tables import AS_JSON, LANGUAGE, Number, console, print_json, table
 
 if TYPE_CHECKING:
     from keras_recs.interview.memory import Memory

@@ -14,10 +14,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_recs.core.recommender import Recommender
 from keras_recs.data.dataset import Dataset
 from keras_recs.neural.devices import training_strategy
-from keras_recs.progress import progress
-from keras_recs.recommender import Recommender
+from keras_recs.utils.progress import progress
 
 SCORED_AT_ONCE = 1 << 17  # pairs in one forward pass when whole rows are scored
 STEPS_AT_ONCE = 8  # of training in one call into TensorFlow: a call costs as much as a small step

@@ -11,9 +11,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_recs.core.factors import FactorRecommender
 from keras_recs.data.dataset import Dataset
 from keras_recs.data.sampling import NegativeSampler
-from keras_recs.factors import FactorRecommender
 from keras_recs.neural.keras_recommender import Batch, KerasRecommender
 
 SAMPLED_AT_ONCE = (

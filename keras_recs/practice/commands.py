@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from keras_recs.questions import QUESTIONS, Question
-from keras_recs.terminal import AS_JSON, Number, console, print_json, table
+from keras_recs.terminal.tables import AS_JSON, Number, console, print_json, table
 
 
 def _folder(context: click.Context, parameter: click.Parameter, value: Path | None) -> Path:

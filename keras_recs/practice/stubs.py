@@ -93,7 +93,8 @@ def stub(source: str) -> str:
 
     Signatures, docstrings, comments and everything unmarked stay, line by line.
 
-    >>> print(stub('from keras_recs.heart import heart\\n@heart("Add.")\\ndef f(a, b):\\n    return a + b\\n'), end="")
+    >>> marked = '@heart("Add.")\\ndef f(a, b):\\n    return a + b\\n'
+    >>> print(stub("from keras_recs.core.heart import heart\\n" + marked), end="")
     def f(a, b):
         raise NotImplementedError("Add.")
     """
@@ -125,7 +126,7 @@ def unmarked(source: str) -> str:
         for decorator in getattr(node, "decorator_list", []):
             if _is_mark(decorator):
                 text.cut_lines(decorator)
-        if isinstance(node, ast.ImportFrom) and node.module == "keras_recs.heart":
+        if isinstance(node, ast.ImportFrom) and node.module == "keras_recs.core.heart":
             others = [alias for alias in node.names if alias.name != MARK]
             if others:
                 text.replace(

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_recs.checks import real_number, whole_number
 from keras_recs.data.dataset import Dataset
 from keras_recs.data.ids import IdMap
 from keras_recs.data.interactions import Interactions
+from keras_recs.utils.checks import real_number, whole_number
 
 PERIODS = 24  # steps in which fashion moves
 DAY = 86_400  # seconds

@@ -9,9 +9,9 @@ from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 
-from keras_recs.checks import whole_number
-from keras_recs.progress import progress
 from keras_recs.text.cache import VectorCache
+from keras_recs.utils.checks import whole_number
+from keras_recs.utils.progress import progress
 
 #: Tokens in one forward pass, padding included: what bounds the memory of a batch.
 TOKENS_AT_ONCE = 8192

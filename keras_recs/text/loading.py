@@ -6,10 +6,10 @@ import importlib
 import importlib.util
 from dataclasses import dataclass
 
-from keras_recs.checks import one_of
 from keras_recs.data.assets import ASSETS, AssetError, fetch
 from keras_recs.text.encoder import BaseEncoder, EncoderError
 from keras_recs.text.tfidf import TfidfEncoder
+from keras_recs.utils.checks import one_of
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_recs.checks import real_number, whole_number
 from keras_recs.data.assets import fetch
 from keras_recs.text.encoder import TOKENS_AT_ONCE, NeuralEncoder, checked_texts
 from keras_recs.text.gguf_file import read_decoder
+from keras_recs.utils.checks import real_number, whole_number
 
 #: Tokens that a long text is read by, so that scores of all pairs of tokens are never in memory
 #: together; and rows of logits at once, each of which is 49,152 floats.

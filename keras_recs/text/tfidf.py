@@ -15,8 +15,8 @@ from typing import Self
 import numpy as np
 from scipy import sparse
 
-from keras_recs.checks import whole_number
 from keras_recs.text.encoder import BaseEncoder, checked_texts, unit_rows
+from keras_recs.utils.checks import whole_number
 
 # A run of Han characters, or of other letters and digits.
 _RUNS = re.compile(

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from keras_recs.checks import one_of
 from keras_recs.data.cinema.context import DEVICES
 from keras_recs.data.cinema.files import SECONDS_A_PLACE, read_arrays, read_fixture, read_lines
 from keras_recs.data.cinema.truth import CinemaTruth, load_cinema_truth
@@ -24,6 +23,7 @@ from keras_recs.data.features import ItemFeatures, KnowledgeGraph, UserFeatures
 from keras_recs.data.ids import IdMap
 from keras_recs.data.interactions import Interactions
 from keras_recs.data.splits import Split, split_temporal
+from keras_recs.utils.checks import one_of
 
 __all__ = [
     "ColdSplit",

@@ -6,10 +6,10 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import expit, ndtr
 
-from keras_recs.checks import one_of, whole_number
 from keras_recs.data.cinema.context import DEVICES, draw, draw_context, time_slot
 from keras_recs.data.cinema.model import RATING_NOISE
 from keras_recs.data.cinema.truth import CinemaTruth, load_cinema_truth
+from keras_recs.utils.checks import one_of, whole_number
 
 REWARDS = ("click", "finish", "rating")
 

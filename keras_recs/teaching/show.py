@@ -10,8 +10,8 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
+from keras_recs.core.recommendations import Recommendations
 from keras_recs.data.dataset import Dataset
-from keras_recs.recommendations import Recommendations
 
 
 def source(*objects: Any) -> Any:

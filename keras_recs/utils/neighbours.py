@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import sparse
 
-from keras_recs.topk import top_k
+from keras_recs.utils.topk import top_k
 
 BLOCK_CELLS = 1 << 26  # similarities computed at once: 256 MiB of float32
 

@@ -6,9 +6,9 @@ import importlib
 import os
 from typing import Any
 
-from keras_recs import storage
+from keras_recs.core import storage
+from keras_recs.core.recommender import Recommender
 from keras_recs.questions import QUESTIONS
-from keras_recs.recommender import Recommender
 
 BASELINES = "keras_recs.evaluation.baselines"
 

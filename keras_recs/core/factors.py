@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from keras_recs.recommender import Recommender
+from keras_recs.core.recommender import Recommender
 
 
 class FactorRecommender(Recommender):

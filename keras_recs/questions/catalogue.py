@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from keras_recs.recommender import Recommender
+    from keras_recs.core.recommender import Recommender
 
 CONCEPTS, NEIGHBOURS, DEEP, TRANSFER, SIGNALS = (
     "Concepts",

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from keras_recs.formulas import plain
+from keras_recs.terminal.formulas import plain
 
 if TYPE_CHECKING:
     from rich.text import Text

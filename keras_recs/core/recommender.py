@@ -10,14 +10,14 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from keras_recs import storage
-from keras_recs.checks import whole_number
+from keras_recs.core import storage
+from keras_recs.core.hyperparameters import Hyperparameters
+from keras_recs.core.recommendations import Recommendations
+from keras_recs.core.requests import candidate_index, membership, pairs
 from keras_recs.data.dataset import Dataset
 from keras_recs.data.ids import IdMap, as_ids
-from keras_recs.hyperparameters import Hyperparameters
-from keras_recs.recommendations import Recommendations
-from keras_recs.requests import candidate_index, membership, pairs
-from keras_recs.topk import top_k
+from keras_recs.utils.checks import whole_number
+from keras_recs.utils.topk import top_k
 
 BLOCK_CELLS = (
     1 << 22

@@ -1,0 +1,1 @@
+"""The contract of a recommender: hyperparameters, the verbs, requests, lists, saving."""

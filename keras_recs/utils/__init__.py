@@ -1,0 +1,1 @@
+"""What knows nothing of recommenders: checks of arguments, blocks, the best k, memory, progress."""
