@@ -30,7 +30,7 @@ from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator, operator_names
 from tqdm import tqdm
 
-from keras_recs.practice.stubs import answer_source
+from keras_recs.practice.sources import answer_source
 from keras_recs.questions import Question, question
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -21,7 +21,8 @@ from pathlib import Path
 
 from keras_recs.practice.exercise import Exercise, exercise_file
 from keras_recs.practice.grading import NOT_RUN
-from keras_recs.practice.stubs import answer_source, unmarked
+from keras_recs.practice.sources import answer_source
+from keras_recs.practice.stubs import unmarked
 from keras_recs.practice.watch import Watch
 from keras_recs.questions import question
 

@@ -24,7 +24,7 @@ from keras_recs.data.cinema import (
 )
 from keras_recs.practice.defects import Defect, by_stem, defects
 from keras_recs.practice.reporter import refuse_borrowed, withhold
-from keras_recs.practice.stubs import answer_source
+from keras_recs.practice.sources import answer_source
 from keras_recs.questions import Question
 from keras_recs.text import BaseEncoder, EncoderError, load_encoder
 
@@ -115,10 +115,10 @@ def answer(request: pytest.FixtureRequest) -> ModuleType:
     module.__file__ = str(q.stem if planted else request.param)
     sys.modules[module.__name__] = module  # dataclasses look their module up
     if not planted:
-        request.addfinalizer(withhold(q.module))
+        request.addfinalizer(withhold(*q.modules))
     exec(compile(source, module.__file__, "exec"), module.__dict__)
     if not planted:
-        refuse_borrowed(module.__dict__, q.module)
+        refuse_borrowed(module.__dict__, *q.modules)
     return module
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from keras_recs.practice.stubs import Text, answer_source, functions, stub, unmarked
+from keras_recs.practice.sources import answer_source
+from keras_recs.practice.stubs import Text, functions, stub, unmarked
 from keras_recs.questions import question
 
 Q = question(5)

@@ -35,13 +35,15 @@ SMALL = {
     ),
     "EASE": dict(reg=1.0),
     "LightGCN": dict(
-        dim=16, n_layers=2, n_epochs=20, n_batches=4, n_negatives=2, learning_rate=0.02
+        n_factors=16, n_layers=2, n_epochs=20, n_batches=4, n_negatives=2, learning_rate=0.02
     ),
-    "NGCF": dict(dim=16, n_layers=2, n_epochs=20, n_batches=4, n_negatives=2, learning_rate=0.02),
+    "NGCF": dict(
+        n_factors=16, n_layers=2, n_epochs=20, n_batches=4, n_negatives=2, learning_rate=0.02
+    ),
     "ImplicitALS": dict(n_factors=4, reg=0.5),
     "LLMInterestModel": dict(
         encoder="tfidf",
-        dim=8,
+        n_factors=8,
         dropout=0.0,
         id_dropout=0.2,
         n_epochs=60,

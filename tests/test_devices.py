@@ -76,7 +76,7 @@ from conftest import checkerboard
 from keras_recs.answers.q18_gcn import LightGCN
 data = checkerboard()
 def train():
-    return LightGCN(dim=8, n_layers=2, n_epochs=15, n_batches=2, n_negatives=2,
+    return LightGCN(n_factors=8, n_layers=2, n_epochs=15, n_batches=2, n_negatives=2,
                                                 learning_rate=0.02).fit(data)
 one = train()
 with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():

@@ -96,7 +96,7 @@ def test_many_users_of_few_items_are_thin_though_the_items_have_hundreds() -> No
     assert events_per_row(tall) == pytest.approx(80) and is_thin(tall), "8 a user, 800 an item"
     assert is_thin(tall.T.tocsr()), "800 a user, 8 an item"
     with pytest.warns(UserWarning, match="thin for NGCF: its users or its items have few events"):
-        NGCF(dim=4, n_epochs=1, n_batches=1).fit(log_of(6000, 60, 8))
+        NGCF(n_factors=4, n_epochs=1, n_batches=1).fit(log_of(6000, 60, 8))
     assert not is_thin(log_of(1000, 200, 25).seen), "25 a user, 125 an item"
 
 
@@ -144,7 +144,7 @@ def test_a_value_that_is_given_wins_over_the_rule() -> None:
         "5 % · 300 / 4"
     )
     assert chosen.get_params()["alpha"] is None, "what was asked for stays as it was"
-    small = dict(dim=4, n_epochs=1, n_batches=1)
+    small = dict(n_factors=4, n_epochs=1, n_batches=1)
     assert LightGCN(**small).fit(data).reg_ == pytest.approx(1 / 1200), "one event"
     assert LightGCN(reg=1e-6, **small).fit(data).reg_ == 1e-6, "given"
     small = dict(gmf_dim=4, mlp_dim=4, hidden=(4,))

@@ -27,16 +27,8 @@ from keras_recs.practice.defects import Defect, defects
 from keras_recs.practice.grading import Check, CheckError, check
 from keras_recs.practice.notes import Notes, find_folder
 from keras_recs.practice.screen import Screen
-from keras_recs.practice.stubs import (
-    answer_source,
-    functions,
-    hearts,
-    is_to_do,
-    quiet,
-    stub,
-    task_of,
-    unmarked,
-)
+from keras_recs.practice.sources import answer_source
+from keras_recs.practice.stubs import functions, hearts, is_to_do, quiet, stub, task_of, unmarked
 from keras_recs.questions import QUESTIONS, question
 
 BUILT = [q for q in QUESTIONS if q.built]

@@ -14,7 +14,8 @@ import pytest
 from keras_recs.practice import grading
 from keras_recs.practice.defects import hints
 from keras_recs.practice.grading import HOLDS, check, expected_tests
-from keras_recs.practice.stubs import answer_source, marked
+from keras_recs.practice.sources import answer_source
+from keras_recs.practice.stubs import marked
 from keras_recs.practice.trace import traced
 from keras_recs.questions import QUESTIONS, Question
 

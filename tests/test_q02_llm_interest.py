@@ -34,7 +34,10 @@ def test_shapes(answer: ModuleType) -> None:
     """A user gives a row of scores, a pair a number, a text a vector."""
     pairs = {"user_id": np.array([0, 5]), "item_id": np.array([[1, 2, 4], [0, 0, 3]])}
     expect.equal(
-        answer.LLMInterestModel(dim=4).build(6, 5, 3).predict(pairs, verbose=0).shape,
+        answer.LLMInterestModel("tfidf", n_factors=4)
+        .build(clubs())
+        .predict(pairs, verbose=0)
+        .shape,
         (2, 3),
         "two users against three items each get two rows of three scores",
     )
@@ -780,7 +783,7 @@ def test_features_are_what_the_encoder_said(answer: ModuleType) -> None:
             "1 / tags has to be taken off, so that who says nothing is zero": recommender.user_tags_
         },
     )
-    model = recommender.build(48, 48, features.shape[1])
+    model = recommender.build(clubs(odd))
     expect.equal(
         sorted(v.path.rpartition("/")[2] for v in model.trainable_variables),
         ["embeddings", "matrix", "matrix", "own", "own"],

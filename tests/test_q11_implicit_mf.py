@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from types import ModuleType
 from typing import Any
 
@@ -153,7 +154,7 @@ def test_shapes(answer: ModuleType, tastes: tuple) -> None:
         "somebody who is folded in gets one vector: the only row of a half step",
         mistakes={"the row is still a table of one row: take [0]": "(1, 5)"},
     )
-    model = answer.BPR(n_factors=4).build(10, 20)
+    model = answer.BPR(n_factors=4).build(from_matrix(np.ones((10, 20))))
     users = np.array([3, 4], np.int32)
     rows = model.predict(
         {"user_id": users, "item_id": np.array([[0, 19, 2], [1, 2, 3]])}, verbose=0
@@ -276,7 +277,8 @@ def test_a_half_step_hands_over_the_right_system(
             ]
         )
 
-    monkeypatch.setattr(answer, "conjugate_gradients", exactly)
+    home = sys.modules[answer.ImplicitALS.__module__]
+    monkeypatch.setattr(home, "conjugate_gradients", exactly)
     r, x, y = small()
     for own, other, rows, who in ((x, y, r, "users"), (y, x, r.T.tocsr(), "items")):
         reg = np.linspace(0.5, 2.0, len(own)).astype(np.float32)
@@ -676,7 +678,7 @@ def test_blocks_change_nothing(answer: ModuleType, monkeypatch: pytest.MonkeyPat
     r, x, y = small()
     reg = np.ones(7, np.float32)
     whole = answer.half_step(x, y, r, 2.0, reg, 3)
-    monkeypatch.setattr(answer, "GATHERED_AT_ONCE", 1)
+    monkeypatch.setattr(sys.modules[answer.ImplicitALS.__module__], "GATHERED_AT_ONCE", 1)
     expect.equal(
         answer.half_step(x, y, r, 2.0, reg, 3),
         whole,
@@ -820,7 +822,7 @@ def test_the_pairwise_loss_is_worked_out_by_hand(answer: ModuleType) -> None:
 def test_the_gradient_is_worked_out_by_hand(answer: ModuleType) -> None:
     """The loss moves p by -(1 - σ)(q_i - q_j), q_i by -(1 - σ) p, q_j against it, and the two biases apart."""
     keras.utils.set_random_seed(0)
-    model = answer.BPR(n_factors=3, reg=0.0, init_scale=1.0).build(4, 5)
+    model = answer.BPR(n_factors=3, reg=0.0, init_scale=1.0).build(from_matrix(np.ones((4, 5))))
     tables = {
         layer.name: layer.embeddings
         for layer in model.layers
@@ -910,7 +912,7 @@ def test_the_gradient_is_worked_out_by_hand(answer: ModuleType) -> None:
 def test_fit_takes_rows_of_items_and_their_labels(answer: ModuleType) -> None:
     """`fit({"user_id": u, "item_id": rows}, labels)` learns to put each row's labelled item first."""
     keras.utils.set_random_seed(0)
-    model = answer.BPR(n_factors=4, learning_rate=0.2, reg=0.0).build(4, 4)
+    model = answer.BPR(n_factors=4, learning_rate=0.2, reg=0.0).build(from_matrix(np.ones((4, 4))))
     rows = {
         "user_id": np.arange(4, dtype=np.int32),
         "item_id": np.tile(np.arange(4, dtype=np.int32), (4, 1)),

@@ -45,9 +45,7 @@ def build(
     answer: ModuleType, data: Dataset, kind: str = "LightGCN", **settings: object
 ) -> keras.Model:
     keras.utils.set_random_seed(0)
-    return getattr(answer, kind)(**{"dim": 4, "reg": 0.0, **settings}).build(
-        data.n_users, data.n_items, bipartite(data)
-    )
+    return getattr(answer, kind)(**{"n_factors": 4, "reg": 0.0, **settings}).build(data)
 
 
 def encoder(model: keras.Model, embeddings: np.ndarray | None = None) -> keras.Layer:
@@ -61,7 +59,7 @@ def encoder(model: keras.Model, embeddings: np.ndarray | None = None) -> keras.L
 def filter_of(answer: ModuleType, data: Dataset, n_layers: int, **settings: object) -> np.ndarray:
     """What the convolutions do to any E(0), as one matrix: their answer to E(0) = I."""
     n = data.n_users + data.n_items
-    layer = encoder(build(answer, data, n_layers=n_layers, dim=n, **settings), np.eye(n))
+    layer = encoder(build(answer, data, n_layers=n_layers, n_factors=n, **settings), np.eye(n))
     return keras.ops.convert_to_numpy(layer.nodes())
 
 
@@ -89,7 +87,7 @@ def convolution(
     """The encoder by itself, without a model around it, on the graph of the data and with these E(0)."""
     graph = bipartite(data)
     layer = getattr(answer, kind)(
-        data.n_users, data.n_items, graph.nnz, dim=embeddings.shape[1], n_layers=n_layers
+        data.n_users, data.n_items, graph.nnz, n_factors=embeddings.shape[1], n_layers=n_layers
     )
     layer.connect(graph)
     layer.embeddings.assign(embeddings)
@@ -173,7 +171,7 @@ def test_shapes(answer: ModuleType) -> None:
     expect.equal(
         str(one.shape), "(3, 1)", "pairs are rows of one item, as RankingModel makes of them"
     )
-    recommender = answer.LightGCN(dim=4, n_epochs=1, n_batches=2).fit(checkerboard())
+    recommender = answer.LightGCN(n_factors=4, n_epochs=1, n_batches=2).fit(checkerboard())
     expect.equal(
         str(recommender.score([0, 1]).shape),
         "(2, 20)",
@@ -406,7 +404,7 @@ def test_users_and_items_are_different_nodes(answer: ModuleType) -> None:
 def test_the_first_vectors_have_the_scale_asked_for(answer: ModuleType, crowd: Dataset) -> None:
     """`init_scale` is the standard deviation of E(0), whatever it is."""
     for scale in (0.01, 1.0):
-        layer = encoder(build(answer, crowd, dim=64, init_scale=scale))
+        layer = encoder(build(answer, crowd, n_factors=64, init_scale=scale))
         found = float(np.std(keras.ops.convert_to_numpy(layer.embeddings)))
         expect.equal(
             found,
@@ -431,7 +429,7 @@ def test_memory_grows_with_the_edges_and_not_with_their_square(answer: ModuleTyp
         shape=(20_000, 10_000),
     )
     data = from_matrix(met)
-    model = build(answer, data, dim=2, n_layers=1)
+    model = build(answer, data, n_factors=2, n_layers=1)
     most = 2 * 30_000 + 4 * 2 * data.seen.nnz
     expect.true(
         model.count_params() <= most,
@@ -457,7 +455,7 @@ def test_a_graph_of_other_nodes_is_refused(answer: ModuleType) -> None:
         "the adjacency has a row and a column for every node: the users' block alone, 2 × 3, is refused "
         "before anything is looked up in it",
     ):
-        answer.LightGCN().build(2, 3, PATH.seen)
+        build(answer, PATH).get_layer("convolution").connect(PATH.seen)
 
 
 # --- learning -------------------------------------------------------------------------------------
@@ -873,7 +871,7 @@ def test_ngcf_teaches_the_neighbours_too(answer: ModuleType, crowd: Dataset) -> 
 def test_what_is_served_is_what_was_trained(answer: ModuleType, crowd: Dataset) -> None:
     """Scores are those of the trained model, from vectors after all convolutions."""
     for kind in ("LightGCN", "NGCF"):
-        settings = dict(dim=4, n_epochs=1, n_batches=3)
+        settings = dict(n_factors=4, n_epochs=1, n_batches=3)
         recommender = getattr(answer, kind)(**settings).fit(crowd)
         everything = np.tile(np.arange(20), (30, 1))
         expected = recommender.model_.predict(pairs(np.arange(30), everything), verbose=0)
@@ -943,7 +941,7 @@ def test_a_saved_model_knows_its_graph(
 def test_it_learns(answer: ModuleType) -> None:
     """`history_` holds the loss of every epoch, and it falls far below that of equal scores."""
     recommender = answer.LightGCN(
-        dim=8, n_negatives=3, n_epochs=20, n_batches=3, learning_rate=0.04, reg=0.0
+        n_factors=8, n_negatives=3, n_epochs=20, n_batches=3, learning_rate=0.04, reg=0.0
     ).fit(checkerboard())
     loss = recommender.history_["loss"]
     expect.equal(len(loss), 20, "history_ has one loss for each of 20 epochs")

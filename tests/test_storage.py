@@ -57,7 +57,7 @@ def set_format(members: dict, value: int) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda m: set_format(m, 99), "has file format 99; this version of keras_recs reads 1"),
+        (lambda m: set_format(m, 99), "has file format 99; this version of keras_recs reads 2"),
         (lambda m: m.pop("meta.json"), "is not a saved recommender: it has no meta.json"),
         (lambda m: m.update({"meta.json": "{"}), "is damaged"),
         (lambda m: m.pop("x_.npy"), "is damaged"),

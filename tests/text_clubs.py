@@ -50,7 +50,7 @@ class Stub(BaseEncoder):
 #: Settings that learn so few events.
 SMALL = dict(
     encoder="tfidf",
-    dim=8,
+    n_factors=8,
     dropout=0.0,
     n_negatives=8,
     learning_rate=0.02,

@@ -27,7 +27,7 @@ Also: Grootendorst (2020), "KeyBERT"; Carbonell & Goldstein (1998), MMR; Zhao et
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
@@ -37,10 +37,11 @@ from keras import layers, ops
 from scipy import sparse
 from scipy.special import log_softmax, softmax
 
+from keras_recs.core.factors import FactorRecommender
 from keras_recs.core.heart import heart
 from keras_recs.core.hyperparameters import Count, Dropout, NotNegative, OneOf, Positive, Seed
 from keras_recs.data.dataset import Dataset
-from keras_recs.neural import RankingModel, RankingRecommender, seeded
+from keras_recs.neural import Epoch, RankingModel, rows_with_negatives, seeded, train
 from keras_recs.text import ENCODERS, TextEncoder, load_encoder
 from keras_recs.text.mining import HAN, ORDERS, TAGS, Mined, clean, described, phrases, tag_vectors
 from keras_recs.utils.checks import one_of
@@ -74,9 +75,12 @@ def pool(states: np.ndarray, mask: np.ndarray, kind: str) -> np.ndarray:
 
     `mask` (batch, t) is 1 on tokens and 0 on padding; `kind` is "encoder" or "decoder".
     """
-    if one_of("kind", kind, ("encoder", "decoder")) == "encoder":
-        return (states * mask[:, :, None]).sum(axis=1) / np.maximum(mask.sum(axis=1), 1)[:, None]
-    last = np.maximum(mask.sum(axis=1).astype(int) - 1, 0)  # (batch,)
+    one_of("kind", kind, ("encoder", "decoder"))
+    n_tokens = mask.sum(axis=1)  # (batch,)
+    if kind == "encoder":
+        total = (states * mask[:, :, None]).sum(axis=1)  # (batch, d)
+        return total / np.maximum(n_tokens, 1)[:, None]
+    last = np.maximum(n_tokens.astype(int) - 1, 0)  # (batch,)
     return states[np.arange(len(states)), last]
 
 
@@ -84,9 +88,8 @@ def pool(states: np.ndarray, mask: np.ndarray, kind: str) -> np.ndarray:
 def next_token_loss(logits: np.ndarray, ids: np.ndarray) -> float:
     """Nats per token: (t, vocabulary), (t,) -> a number; log(vocabulary) for a model that knows
     nothing."""
-    log_p = log_softmax(
-        logits[:-1], axis=-1
-    )  # (t - 1, vocabulary): what place t says is about place t + 1
+    # what place t says is about place t + 1
+    log_p = log_softmax(logits[:-1], axis=-1)  # (t - 1, vocabulary)
     return float(-log_p[np.arange(len(ids) - 1), ids[1:]].mean())
 
 
@@ -115,11 +118,14 @@ def language(text: str) -> str:
     >>> [language(text) for text in ("ghosts", "鬼魂", "I love 武侠片 and 鬼片", "…")]
     ['en', 'zh', 'mixed', '']
     """
-    han, words = len(re.findall(f"[{HAN}]", text)), len(re.findall(r"[A-Za-zÀ-ɏ]+", text))
+    han = len(re.findall(f"[{HAN}]", text))
+    words = len(re.findall(r"[A-Za-zÀ-ɏ]+", text))
     if not han + words:
         return ""
     share = han / (han + words)
-    return "en" if share < 0.1 else "zh" if share > 0.9 else "mixed"
+    if share < 0.1:
+        return "en"
+    return "zh" if share > 0.9 else "mixed"
 
 
 @heart(
@@ -153,27 +159,26 @@ def mine(
 
     Texts are untrusted: sentences that give a model orders are set aside. `diversity` is that of
     `mmr`."""
-    mined = []
-    for text in texts:
-        parts = sentences(text)
-        kept = tuple(part for part in parts if not ORDERS.search(part))
-        mined.append(
-            Mined(
-                kept, language(" ".join(kept)), refused=tuple(x for x in parts if ORDERS.search(x))
-            )
-        )
+    mined = [_without_orders(text) for text in texts]
     if encoder is None:
         return mined
     documents = encoder.encode([text.text for text in mined])  # (n, d)
     found = []
     for known, document in zip(mined, documents, strict=True):
-        names = list(
-            dict.fromkeys(phrase for sentence in known.sentences for phrase in phrases(sentence))
-        )
+        spoken = [phrase for sentence in known.sentences for phrase in phrases(sentence)]
+        names = list(dict.fromkeys(spoken))  # each once, in the order of the text
         vectors = encoder.encode(names)  # (m, d)
         best = mmr(vectors @ document, vectors @ vectors.T, n_phrases, diversity)
         found.append(replace(known, keyphrases=tuple(names[i] for i in best)))
     return found
+
+
+def _without_orders(text: str) -> Mined:
+    """The sentences of a text and its language; those that give a model orders apart."""
+    parts = sentences(text)
+    kept = tuple(part for part in parts if not ORDERS.search(part))
+    refused = tuple(part for part in parts if ORDERS.search(part))
+    return Mined(kept, language(" ".join(kept)), refused=refused)
 
 
 # --- 2. semantic analysis -------------------------------------------------------------------------
@@ -198,19 +203,17 @@ def tag_probabilities(
 )
 def interest_tags(mined: Sequence[Mined], encoder: TextEncoder, sharpness: float) -> np.ndarray:
     """(n, tags): what each text is about, in the order of `TAGS`; rows sum to 1."""
-    tags, spoken = (
-        tag_vectors(encoder),
-        encoder.encode([x for text in mined for x in text.sentences]),
-    )  # (s, d)
+    tags = tag_vectors(encoder)  # (tags, d)
+    spoken = encoder.encode([part for text in mined for part in text.sentences])  # (s, d)
+    # how near each tag is to what anybody says
     usual = spoken.sum(axis=0) / max(1, len(spoken)) @ tags.T  # (tags,)
-    count = np.array([len(text.sentences) for text in mined])
+    about = tag_probabilities(spoken, tags, usual, sharpness)  # (s, tags)
+    # one product takes the mean over each text's sentences
+    count = np.array([len(text.sentences) for text in mined])  # (n,)
     text_of = np.repeat(np.arange(len(mined)), count)  # (s,)
-    mean = sparse.csr_array(
-        (1 / count[text_of], (text_of, np.arange(len(spoken)))), (len(mined), len(spoken))
-    )
-    return mean @ (tag_probabilities(spoken, tags, usual, sharpness) - 1 / len(TAGS)) + 1 / len(
-        TAGS
-    )
+    place = (text_of, np.arange(len(spoken)))
+    mean = sparse.csr_array((1 / count[text_of], place), (len(mined), len(spoken)))  # (n, s)
+    return mean @ (about - 1 / len(TAGS)) + 1 / len(TAGS)
 
 
 # --- 3. features into an interest model -----------------------------------------------------------
@@ -222,32 +225,40 @@ class TextTower(layers.Layer):
     itself adds.
 
     Args:
-        n, n_features, dim: f is (n, n_features), W (n_features, dim), e (n, dim).
+        n, n_features, n_factors: f is (n, n_features), W (n_features, n_factors), e (n, n_factors).
         dropout, id_dropout: share of the columns of f, and of the rows of e, left out in a step of
-        training. reg: L2 penalty of W and of e.
+            training.
+        reg: L2 penalty of W and of e.
     """
 
     def __init__(
         self,
         n: int,
         n_features: int,
-        dim: int,
+        n_factors: int,
         dropout: float,
         id_dropout: float,
         reg: float,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.config = dict(
-            n=n, n_features=n_features, dim=dim, dropout=dropout, id_dropout=id_dropout, reg=reg
-        )
+        self.config = {
+            "n": n,
+            "n_features": n_features,
+            "n_factors": n_factors,
+            "dropout": dropout,
+            "id_dropout": id_dropout,
+            "reg": reg,
+        }
         penalty = keras.regularizers.L2(reg)
         self.features = self.add_weight(
             name="features", shape=(n, n_features), initializer="zeros", trainable=False
         )
-        self.matrix = self.add_weight(name="matrix", shape=(n_features, dim), regularizer=penalty)
+        self.matrix = self.add_weight(
+            name="matrix", shape=(n_features, n_factors), regularizer=penalty
+        )
         self.own = self.add_weight(
-            name="own", shape=(n, dim), initializer="zeros", regularizer=penalty
+            name="own", shape=(n, n_factors), initializer="zeros", regularizer=penalty
         )
         self.drop_features = layers.Dropout(dropout, noise_shape=(n_features, 1))
         self.drop_ids = layers.Dropout(id_dropout)
@@ -256,12 +267,11 @@ class TextTower(layers.Layer):
         "The text's features through the matrix, plus the id's own vector, which training drops for whole rows."
     )
     def call(self, ids: Any, training: bool = False) -> Any:
-        """(…) ids -> (…, dim). The whole table goes through W once: a batch meets every item many
-        times."""
-        matrix = self.drop_features(
-            self.matrix, training=training
-        )  # without a row of W, a column of f is as if gone
-        text = self.features @ matrix  # (n, dim)
+        """(…) ids -> (…, n_factors). The whole table goes through W once: a batch meets every item
+        many times."""
+        # without a row of W, a column of f is as if gone
+        matrix = self.drop_features(self.matrix, training=training)
+        text = self.features @ matrix  # (n, n_factors)
         kept = self.drop_ids(ops.ones((self.config["n"], 1)), training=training) > 0  # (n, 1)
         return ops.take(text + ops.where(kept, self.own, 0.0), ids, axis=0)
 
@@ -270,31 +280,32 @@ class TextTower(layers.Layer):
 
 
 @dataclass(eq=False, repr=False)
-class LLMInterestModel(RankingRecommender):
+class LLMInterestModel(FactorRecommender):
     """Interests read from texts by an encoder, and a two-tower model that learns what they are
     worth.
 
     Args:
         encoder: "use-multilingual" (English, Chinese and more), "minilm" (English), "smollm2", or
-        "tfidf" (no model). fallback: whether "tfidf" takes over where the encoder cannot be had;
-        `encoder_` then says so. sharpness, dim: see `tag_probabilities`; length of the towers'
-        vectors.
+            "tfidf" (no model).
+        fallback: whether "tfidf" takes over where the encoder cannot be had; `encoder_` then says
+            so.
+        sharpness: see `tag_probabilities`.
+        n_factors: length of the towers' vectors.
         dropout: share of the text features left out in training.
         id_dropout: share of users and items, anew in every step, that must do with their texts.
-        reg, n_negatives: L2 penalty of the towers; negatives for each positive, the loss is the
-        softmax over both. learning_rate, n_epochs, batch_size, seed: as the names say; Adam.
+        reg: L2 penalty of the towers.
+        n_negatives: negatives for each positive; the loss is the softmax over both.
+        learning_rate: of Adam.
+        n_epochs, batch_size, seed: as the names say.
 
     Attributes:
         encoder_: what read the texts, in words.
         user_tags_, item_tags_: (n_users, tags) and (n_items, tags) probabilities, in the order of
-        `TAGS`. model_: the trained Keras model; inputs `user_id` (batch,) and `item_id` (batch, m),
-        output (batch, m). It holds
-            the features of all texts: serving needs no encoder.
+            `TAGS`.
+        model_: the trained Keras model; inputs `user_id` (batch,) and `item_id` (batch, m), output
+            (batch, m). It holds the features of all texts: serving needs no encoder.
+        user_factors_, item_factors_, item_bias_: what the towers give, and the bias.
         history_: "loss" -> loss of each epoch.
-
-    >>> model = LLMInterestModel(dim=4).build(n_users=10, n_items=20, n_features=6)
-    >>> model.predict({"user_id": np.array([3, 3]), "item_id": np.array([[0, 19], [5, 6]])}, verbose=0).shape
-    (2, 2)
     """
 
     requires = ("texts", "user_texts")
@@ -302,7 +313,7 @@ class LLMInterestModel(RankingRecommender):
     encoder: Annotated[str, OneOf(ENCODERS)] = "use-multilingual"
     fallback: bool = True
     sharpness: Positive = 30.0
-    dim: Count = 32
+    n_factors: Count = 32
     dropout: Dropout = 0.3
     id_dropout: Dropout = 0.5
     reg: NotNegative = 1e-5
@@ -315,53 +326,69 @@ class LLMInterestModel(RankingRecommender):
     def interests(self, users: Any, n: int = 3) -> list[list[tuple[str, float]]]:
         """The `n` likeliest tags of each of `users` (ids), with their probabilities."""
         self._check_fitted()
+        names = list(TAGS)
         rows = self.user_tags_[self._user_ids.index("users", users)]
+        likeliest = np.argsort(-rows, axis=1, kind="stable")[:, :n]
         return [
-            [(list(TAGS)[t], float(row[t])) for t in np.argsort(-row, kind="stable")[:n]]
-            for row in rows
+            [(names[tag], float(row[tag])) for tag in best]
+            for row, best in zip(rows, likeliest, strict=True)
         ]
 
     @heart("A text's vector beside its tags, less what they are of nothing.")
     def _features(self, mined: list[Mined], encoder: TextEncoder) -> tuple[np.ndarray, np.ndarray]:
         """(n, d + tags) features, zero for a blank text, and (n, tags) probabilities."""
         tags = interest_tags(mined, encoder, self.sharpness)
-        features = np.hstack([encoder.encode([text.text for text in mined]), tags - 1 / len(TAGS)])
+        vectors = encoder.encode([text.text for text in mined])
+        features = np.hstack([vectors, tags - 1 / len(TAGS)])
         return features.astype(np.float32), tags.astype(np.float32)
 
     def _read(self, data: Dataset) -> tuple[np.ndarray, np.ndarray]:
         """Features of users and of items; sets `encoder_` and the tags."""
-        films, people = data.item_features, data.user_features
-        assert (
-            films is not None
-            and films.texts is not None
-            and people is not None
-            and people.texts is not None
-        )
-        items, users = mine(described(films)), mine(people.texts)
-        texts = [text.text for text in [*items, *users]] + [
-            text for pair in TAGS.values() for text in pair
-        ]
+        assert data.item_features is not None, "`requires` sees to it"
+        assert data.user_features is not None and data.user_features.texts is not None
+        items = mine(described(data.item_features))
+        users = mine(data.user_features.texts)
+        texts = [text.text for text in [*items, *users]]
+        texts += [text for pair in TAGS.values() for text in pair]
         encoder = load_encoder(self.encoder, fallback=self.fallback).fit(texts)
         self.encoder_ = f"{encoder.name}: {encoder.description}"
         item_features, self.item_tags_ = self._features(items, encoder)
         user_features, self.user_tags_ = self._features(users, encoder)
         return user_features, item_features
 
+    def _tower(self, features: np.ndarray, name: str) -> TextTower:
+        """The tower of one side, which holds its frozen features."""
+        n, n_features = features.shape
+        tower = TextTower(
+            n, n_features, self.n_factors, self.dropout, self.id_dropout, self.reg, name=name
+        )
+        tower.features.assign(features)
+        return tower
+
     @heart(
-        "Two towers and an item bias: (batch,) users against (batch, m) items, softmax cross-entropy of the row."
+        "Two towers and an item bias: (batch,) users against (batch, m) items, softmax "
+        "cross-entropy of the row."
     )
-    def build(self, n_users: int, n_items: int, n_features: int = 512 + len(TAGS)) -> keras.Model:
+    def build(self, data: Dataset) -> keras.Model:
         """The compiled model: `fit({"user_id": u, "item_id": i}, labels)`, the label 1 at the item
-        that was met."""
+        that was met.
+
+        Args:
+            data: with texts of items and users, which are read here; ids are indices below its
+                numbers of users and items.
+        """
+        # building an encoder draws random numbers, taking its vectors from the cache does not
+        with seeded(self.seed):
+            user_features, item_features = self._read(data)
         user_id = keras.Input((), dtype="int32", name="user_id")  # (batch,)
         item_id = keras.Input((None,), dtype="int32", name="item_id")  # (batch, m)
-        settings = (n_features, self.dim, self.dropout, self.id_dropout, self.reg)
-        user = TextTower(n_users, *settings, name="user_tower")(user_id)  # (batch, dim)
-        item = TextTower(n_items, *settings, name="item_tower")(item_id)  # (batch, m, dim)
-        bias = layers.Embedding(n_items, 1, embeddings_initializer="zeros", name="item_bias")(
-            item_id
-        )  # (batch, m, 1)
-        score = ops.sum(user[:, None, :] * item, axis=-1) + ops.squeeze(bias, axis=-1)  # (batch, m)
+
+        user = self._tower(user_features, "user_tower")(user_id)  # (batch, n_factors)
+        item = self._tower(item_features, "item_tower")(item_id)  # (batch, m, n_factors)
+        bias = layers.Embedding(data.n_items, 1, embeddings_initializer="zeros", name="item_bias")
+        b = ops.squeeze(bias(item_id), axis=-1)  # (batch, m)
+        score = ops.sum(user[:, None, :] * item, axis=-1) + b  # (batch, m)
+
         model = RankingModel({"user_id": user_id, "item_id": item_id}, score, name="llm_interest")
         model.compile(
             keras.optimizers.Adam(self.learning_rate),
@@ -369,23 +396,22 @@ class LLMInterestModel(RankingRecommender):
         )
         return model
 
-    def _build(self, data: Dataset) -> keras.Model:
-        with seeded(
-            self.seed
-        ):  # building an encoder draws random numbers, taking its vectors from the cache does not
-            user_features, item_features = self._read(data)
-        model = self.build(data.n_users, data.n_items, user_features.shape[1])
-        for name, features in (("user_tower", user_features), ("item_tower", item_features)):
-            model.get_layer(name).features.assign(features)
-        return model
+    def _epochs(self, data: Dataset, rng: np.random.Generator) -> Iterator[Epoch]:
+        return rows_with_negatives(data, self.n_negatives, rng)
 
-    def _vectors(self) -> tuple[np.ndarray, np.ndarray]:
-        self.item_bias_ = self.model_.get_layer("item_bias").get_weights()[0][:, 0]
-        users, items = (
-            np.asarray(self.model_.get_layer(name)(np.arange(n)), np.float32)
-            for name, n in (
-                ("user_tower", len(self.user_ids_)),
-                ("item_tower", len(self.item_ids_)),
-            )
+    def _fit(self, data: Dataset) -> None:
+        self.model_, self.history_ = train(
+            lambda: self.build(data),
+            self._epochs(data, np.random.default_rng(self.seed)),
+            n_epochs=self.n_epochs,
+            batch_size=self.batch_size,
+            seed=self.seed,
+            name=type(self).__name__,
         )
-        return users, items
+        self.user_factors_ = self._vectors("user_tower", data.n_users)
+        self.item_factors_ = self._vectors("item_tower", data.n_items)
+        self.item_bias_ = self.model_.get_layer("item_bias").get_weights()[0][:, 0]
+
+    def _vectors(self, tower: str, n: int) -> np.ndarray:
+        """(n, n_factors): what a tower gives for all its ids."""
+        return np.asarray(self.model_.get_layer(tower)(np.arange(n)), np.float32)

@@ -24,12 +24,13 @@ from keras_recs.core.hyperparameters import Count, Counts, Dropout, NotNegative,
 from keras_recs.data.dataset import Dataset
 from keras_recs.data.sampling import NegativeSampler
 from keras_recs.neural import (
-    Batch,
-    KerasRecommender,
+    Epoch,
+    PairRecommender,
     embedding_penalty,
     enough_epochs,
     for_cold,
     thinner_side,
+    train,
 )
 
 USUAL_REG = 3e-6  # L2 penalty of the embeddings
@@ -39,7 +40,7 @@ FEW = 12.0
 
 
 @dataclass(eq=False, repr=False)
-class NeuMF(KerasRecommender):
+class NeuMF(PairRecommender):
     """NeuMF on implicit feedback.
 
     `predict` gives the probability that a pair is a positive among the sampled ones (one in
@@ -55,17 +56,20 @@ class NeuMF(KerasRecommender):
         n_negatives: negatives for each positive.
         learning_rate: of Adam.
         n_epochs: None for 10 or, on a thin log, for 500 steps of training at least, in 10 to 40
-        epochs. batch_size, seed: as the names say.
+            epochs.
+        batch_size, seed: as the names say.
 
     Attributes:
         model_: the trained Keras model; inputs `user_id` and `item_id`, each (batch,), output
-        (batch, 1). history_: "loss" -> loss of each epoch.
+            (batch, 1).
+        history_: "loss" -> loss of each epoch.
         embedding_reg_, n_epochs_: as given or as chosen.
 
     A user without events gets the mean embeddings of the others: what all like.
 
-    >>> model = NeuMF(gmf_dim=4, mlp_dim=4, hidden=(8,)).build(n_users=10, n_items=20)
-    >>> model.predict({"user_id": np.array([3, 3]), "item_id": np.array([0, 19])}, verbose=0).shape
+    >>> from keras_recs.data import from_matrix
+    >>> model = NeuMF(gmf_dim=4, mlp_dim=4, hidden=(8,)).build(from_matrix([[1, 0, 1], [0, 1, 0]]))
+    >>> model.predict({"user_id": np.array([1, 1]), "item_id": np.array([0, 2])}, verbose=0).shape
     (2, 1)
     """
 
@@ -83,107 +87,103 @@ class NeuMF(KerasRecommender):
     seed: Seed = 0
 
     @heart(
-        "Two inputs, four embedding tables, a GMF and an MLP branch, one logit, one probability; compiled."
+        "Two inputs, four embedding tables, a GMF and an MLP branch, one logit, one probability; "
+        "compiled."
     )
-    def build(self, n_users: int, n_items: int) -> keras.Model:
+    def build(self, data: Dataset) -> keras.Model:
         """The compiled model: `fit({"user_id": u, "item_id": i}, labels)` works on its own.
 
         Args:
-            n_users, n_items: sizes of the tables; ids are indices below them.
+            data: says how many users and items there are; ids are indices below that.
         """
+        reg = self._penalty(data)
         user_id = keras.Input((), dtype="int32", name="user_id")  # (batch,)
         item_id = keras.Input((), dtype="int32", name="item_id")  # (batch,)
 
-        gmf = layers.Multiply(name="gmf")(
-            [
-                self._table(n_users, self.gmf_dim, "user_gmf")(user_id),
-                self._table(n_items, self.gmf_dim, "item_gmf")(item_id),
-            ]
-        )  # (batch, gmf_dim)
+        # GMF: what matrix factorisation multiplies, before it is summed
+        p = self._table(data.n_users, self.gmf_dim, "user_gmf", reg)(user_id)  # (batch, gmf_dim)
+        q = self._table(data.n_items, self.gmf_dim, "item_gmf", reg)(item_id)  # (batch, gmf_dim)
+        gmf = layers.Multiply(name="gmf")([p, q])  # (batch, gmf_dim)
 
-        mlp = layers.Concatenate(name="pair")(
-            [
-                self._table(n_users, self.mlp_dim, "user_mlp")(user_id),
-                self._table(n_items, self.mlp_dim, "item_mlp")(item_id),
-            ]
-        )  # (batch, 2 · mlp_dim)
+        # MLP: two vectors of its own side by side, through dense layers
+        s = self._table(data.n_users, self.mlp_dim, "user_mlp", reg)(user_id)  # (batch, mlp_dim)
+        t = self._table(data.n_items, self.mlp_dim, "item_mlp", reg)(item_id)  # (batch, mlp_dim)
+        mlp = layers.Concatenate(name="pair")([s, t])  # (batch, 2 · mlp_dim)
         for depth, units in enumerate(self.hidden):
             mlp = layers.Dense(units, activation="relu", name=f"mlp_{depth}")(mlp)  # (batch, units)
 
+        # the last layer weighs both branches
         both = layers.Concatenate(name="both")([gmf, mlp])  # (batch, gmf_dim + hidden[-1])
         logit = layers.Dense(1, name="logit")(layers.Dropout(self.dropout)(both))  # (batch, 1)
-        probability = layers.Activation("sigmoid", dtype="float32", name="probability")(
-            logit
-        )  # (batch, 1)
+        sigmoid = layers.Activation("sigmoid", dtype="float32", name="probability")
+        probability = sigmoid(logit)  # (batch, 1)
 
         model = keras.Model({"user_id": user_id, "item_id": item_id}, probability, name="neumf")
-        model.compile(
-            optimizer=keras.optimizers.Adam(self.learning_rate), loss="binary_crossentropy"
-        )
+        optimizer = keras.optimizers.Adam(self.learning_rate)
+        model.compile(optimizer=optimizer, loss="binary_crossentropy")
         return model
 
-    def _build(self, data: Dataset) -> keras.Model:
-        self.embedding_reg_ = USUAL_REG
-        if thinner_side(data.seen) < FEW:
-            self.embedding_reg_ = embedding_penalty(data.seen, USUAL_REG, 1 + self.n_negatives)
-        examples = data.seen.nnz * (1 + self.n_negatives)  # in an epoch
-        self.n_epochs_ = enough_epochs(
-            data.seen, USUAL_EPOCHS, steps=-(-examples // self.batch_size)
-        )
-        if self.embedding_reg is not None:
-            self.embedding_reg_ = self.embedding_reg
-        if self.n_epochs is not None:
-            self.n_epochs_ = self.n_epochs
-        return self.build(data.n_users, data.n_items)
-
-    def _n_epochs(self) -> int:
-        return self.n_epochs_
-
-    def _fit(self, data: Dataset) -> None:
-        super()._fit(data)
-        for layer in self.model_.layers:
-            if isinstance(layer, layers.Embedding) and layer.name.startswith("user"):
-                layer.embeddings.assign(for_cold(np.asarray(layer.embeddings), data.seen))
-
-    def _penalty(self) -> float:
-        """Of the embeddings: as `fit` has chosen it, or, where `build` is called on its own, the
-        usual one."""
-        return (
-            getattr(self, "embedding_reg_", USUAL_REG)
-            if self.embedding_reg is None
-            else self.embedding_reg
-        )
-
-    def _table(self, n: int, dim: int, name: str) -> layers.Embedding:
+    def _table(self, n: int, dim: int, name: str, reg: float) -> layers.Embedding:
         return layers.Embedding(
             n,
             dim,
             name=name,
             embeddings_initializer=keras.initializers.RandomNormal(stddev=0.05),
-            embeddings_regularizer=keras.regularizers.L2(self._penalty()),
+            embeddings_regularizer=keras.regularizers.L2(reg),
         )
 
     @heart(
-        "Without end: every positive once and n_negatives fresh unmet items for each, shuffled, with labels."
+        "Without end: every positive once and n_negatives fresh unmet items for each, shuffled, "
+        "with labels."
     )
-    def _epochs(self, data: Dataset, rng: np.random.Generator) -> Iterator[Batch]:
+    def _epochs(self, data: Dataset, rng: np.random.Generator) -> Iterator[Epoch]:
+        """Inputs `user_id` and `item_id`, (n,) each, and labels (n, 1)."""
         users, items = data.seen.tocoo().coords
         sampler = NegativeSampler(data, seed=rng)
         while True:
+            # new negatives in every epoch
             negatives = sampler.sample(users, self.n_negatives)  # (n_positives, n_negatives)
             user_id = np.concatenate([users, np.repeat(users, self.n_negatives)])
             item_id = np.concatenate([items, negatives.ravel()])
             label = (np.arange(len(user_id)) < len(users)).astype(np.float32)
-            order = rng.permutation(
-                np.flatnonzero(item_id >= 0)
-            )  # -1: a user who has met everything
-            yield (
-                {
-                    "user_id": user_id[order].astype(np.int32),
-                    "item_id": item_id[order].astype(np.int32),
-                },
-                label[order, None],
-            )
+            # -1 is the negative of a user who has met everything
+            order = rng.permutation(np.flatnonzero(item_id >= 0))
+            inputs = {
+                "user_id": user_id[order].astype(np.int32),
+                "item_id": item_id[order].astype(np.int32),
+            }
+            yield Epoch(inputs, label[order, None])
+
+    def _fit(self, data: Dataset) -> None:
+        self.embedding_reg_ = self._penalty(data)
+        self.n_epochs_ = self._enough_epochs(data)
+        self.model_, self.history_ = train(
+            lambda: self.build(data),
+            self._epochs(data, np.random.default_rng(self.seed)),
+            n_epochs=self.n_epochs_,
+            batch_size=self.batch_size,
+            seed=self.seed,
+            name=type(self).__name__,
+        )
+        # training never moved a user without events: what all like is the better guess
+        for layer in self.model_.layers:
+            if isinstance(layer, layers.Embedding) and layer.name.startswith("user"):
+                layer.embeddings.assign(for_cold(np.asarray(layer.embeddings), data.seen))
+
+    def _penalty(self, data: Dataset) -> float:
+        """The L2 penalty of the embeddings, as given or as the data wants it."""
+        if self.embedding_reg is not None:
+            return self.embedding_reg
+        if thinner_side(data.seen) < FEW:
+            return embedding_penalty(data.seen, USUAL_REG, 1 + self.n_negatives)
+        return USUAL_REG
+
+    def _enough_epochs(self, data: Dataset) -> int:
+        if self.n_epochs is not None:
+            return self.n_epochs
+        n_examples = data.seen.nnz * (1 + self.n_negatives)
+        n_steps = -(-n_examples // self.batch_size)  # in one epoch
+        return enough_epochs(data.seen, USUAL_EPOCHS, n_steps)
 
 
 DeepLearningRecommender = NeuMF  # the published answer's name

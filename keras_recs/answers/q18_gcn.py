@@ -1,7 +1,7 @@
 """Question 18. Recommend with a graph convolutional network.
 
 Users and items are the nodes of a graph, every interaction is an edge. A node's vector should say
-what its neighbours say: a user is the films they watched, a film is its audience. One convolution
+what its neighbours say: a user is the items they met, an item is its audience. One convolution
 passes vectors along the edges, each edge divided by the roots of both degrees, so that neither the
 busy user nor the hit drowns the rest:
 
@@ -26,6 +26,7 @@ Personalized Ranking from Implicit Feedback".
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -35,17 +36,20 @@ import tensorflow as tf
 from keras import layers, ops
 from scipy import sparse
 
+from keras_recs.core.factors import FactorRecommender
 from keras_recs.core.heart import heart
 from keras_recs.core.hyperparameters import Count, CountOrZero, NotNegative, Positive, Seed
 from keras_recs.data.dataset import Dataset
 from keras_recs.data.graph import bipartite
 from keras_recs.neural import (
+    Epoch,
     RankingModel,
-    RankingRecommender,
     embedding_penalty,
     events_per_row,
     for_cold,
     is_thin,
+    rows_with_negatives,
+    train,
 )
 
 RICH = 50.0  # events a row from which NGCF learns tastes rather than edges
@@ -73,9 +77,8 @@ def bpr(y_true: Any, y_pred: Any) -> Any:
     positive by 1."""
     positive = ops.sum(y_true * y_pred, axis=-1, keepdims=True)  # (batch, 1)
     negatives = 1 - y_true  # (batch, m)
-    return ops.sum(negatives * ops.softplus(y_pred - positive), axis=-1) / ops.sum(
-        negatives, axis=-1
-    )
+    losses = negatives * ops.softplus(y_pred - positive)  # (batch, m)
+    return ops.sum(losses, axis=-1) / ops.sum(negatives, axis=-1)
 
 
 @heart("Minus the log of the positive's share in the softmax of its row.")
@@ -83,7 +86,8 @@ def bpr(y_true: Any, y_pred: Any) -> Any:
 def sampled_softmax(y_true: Any, y_pred: Any) -> Any:
     """-log of the positive's share in exp(score), among itself and the row's negatives:
     (batch,)."""
-    return ops.logsumexp(y_pred, axis=-1) - ops.sum(y_true * y_pred, axis=-1)
+    positive = ops.sum(y_true * y_pred, axis=-1)  # (batch,)
+    return ops.logsumexp(y_pred, axis=-1) - positive
 
 
 LOSSES = {"softmax": sampled_softmax, "bpr": bpr}
@@ -98,7 +102,7 @@ class LightGraphConvolution(layers.Layer):
     Args:
         n_users, n_items: nodes of either kind.
         n_edges: entries of the adjacency, 2 for each interaction. `connect` says which.
-        dim: length of the vectors.
+        n_factors: length of the vectors.
         n_layers: K, convolutions one after the other.
         reg: L2 penalty of E(0).
         init_scale: standard deviation of the first E(0).
@@ -109,31 +113,29 @@ class LightGraphConvolution(layers.Layer):
         n_users: int,
         n_items: int,
         n_edges: int,
-        dim: int = 64,
+        n_factors: int = 64,
         n_layers: int = 3,
         reg: float = 0.0,
         init_scale: float = 0.1,
         **kwargs: Any,
     ) -> None:
         super().__init__(**{"dtype": "float32", **kwargs})
-        self.config = dict(
-            n_users=n_users,
-            n_items=n_items,
-            n_edges=n_edges,
-            dim=dim,
-            n_layers=n_layers,
-            reg=reg,
-            init_scale=init_scale,
-        )
-        self.n_users, self.n_nodes, self.dim, self.n_layers = (
-            n_users,
-            n_users + n_items,
-            dim,
-            n_layers,
-        )
+        self.config = {
+            "n_users": n_users,
+            "n_items": n_items,
+            "n_edges": n_edges,
+            "n_factors": n_factors,
+            "n_layers": n_layers,
+            "reg": reg,
+            "init_scale": init_scale,
+        }
+        self.n_users = n_users
+        self.n_nodes = n_users + n_items
+        self.n_factors = n_factors
+        self.n_layers = n_layers
         self.supports_jit = False  # XLA has no sparse product
         self.embeddings = self.add_weight(
-            shape=(self.n_nodes, dim),
+            shape=(self.n_nodes, n_factors),
             initializer=keras.initializers.RandomNormal(stddev=init_scale),
             regularizer=keras.regularizers.L2(reg) if reg else None,
             name="embeddings",
@@ -148,7 +150,16 @@ class LightGraphConvolution(layers.Layer):
         )
 
     def connect(self, adjacency: sparse.csr_array) -> None:
-        """Take Â of this graph (n_nodes, n_nodes), sorted by row."""
+        """Take Â of this graph (n_nodes, n_nodes), sorted by row.
+
+        Raises:
+            ValueError: an adjacency of another shape.
+        """
+        if adjacency.shape != (self.n_nodes, self.n_nodes):
+            raise ValueError(
+                f"adjacency must have a row and a column for each of {self.n_users} users and "
+                f"{self.n_nodes - self.n_users} items, got shape {adjacency.shape}"
+            )
         graph = normalised(adjacency).tocoo()
         order = np.lexsort(graph.coords[::-1])
         self.edges.assign(np.column_stack(graph.coords)[order].astype(np.int64))
@@ -167,19 +178,22 @@ class LightGraphConvolution(layers.Layer):
         "The vectors of all nodes: the mean of E(0) and what 1, 2, … n_layers convolutions make of it."
     )
     def nodes(self) -> Any:
-        """The vectors of all nodes: (n_nodes, dim)."""
-        graph, x = self.graph(), ops.convert_to_tensor(self.embeddings)  # (n_nodes, dim)
+        """The vectors of all nodes: (n_nodes, n_factors)."""
+        graph = self.graph()
+        x = ops.convert_to_tensor(self.embeddings)  # (n_nodes, n_factors)
         total = x
         for _ in range(self.n_layers):
-            x = propagate(graph, x)  # (n_nodes, dim)
+            x = propagate(graph, x)  # (n_nodes, n_factors)
             total = total + x
         return total / (self.n_layers + 1)
 
     @heart("The rows of the users, and those of the items, which come after all users.")
     def call(self, user_id: Any, item_id: Any) -> tuple[Any, Any]:
-        """(batch,) and (batch, m) ids to vectors: (batch, dim) and (batch, m, dim)."""
+        """(batch,) and (batch, m) ids to vectors: (batch, n_factors) and (batch, m, n_factors)."""
         nodes = self.nodes()
-        return ops.take(nodes, user_id, axis=0), ops.take(nodes, self.n_users + item_id, axis=0)
+        users = ops.take(nodes, user_id, axis=0)
+        items = ops.take(nodes, self.n_users + item_id, axis=0)
+        return users, items
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), **self.config}
@@ -189,12 +203,12 @@ class LightGraphConvolution(layers.Layer):
 class NeuralGraphConvolution(LightGraphConvolution):
     """NGCF's encoder: weights, a product with the neighbourhood and a nonlinearity in every layer.
 
-    Arguments as for `LightGraphConvolution`; the vectors have (n_layers + 1) · dim numbers.
+    Arguments as for `LightGraphConvolution`; the vectors have (n_layers + 1) · n_factors numbers.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        shape = (self.n_layers, self.dim, self.dim)
+        shape = (self.n_layers, self.n_factors, self.n_factors)
         self.weight_sum = self.add_weight(
             shape=shape, initializer="glorot_uniform", name="weight_sum"
         )  # W1
@@ -202,30 +216,29 @@ class NeuralGraphConvolution(LightGraphConvolution):
             shape=shape, initializer="glorot_uniform", name="weight_product"
         )  # W2
         self.bias = self.add_weight(
-            shape=(self.n_layers, self.dim), initializer="zeros", name="bias"
+            shape=(self.n_layers, self.n_factors), initializer="zeros", name="bias"
         )
 
     @heart(
         "All layers of NGCF side by side: each from the one before by W1, W2, b and a LeakyReLU of slope 0.2."
     )
     def nodes(self) -> Any:
-        """The vectors of all nodes: (n_nodes, (n_layers + 1) · dim)."""
-        graph, x = self.graph(), ops.convert_to_tensor(self.embeddings)  # (n_nodes, dim)
+        """The vectors of all nodes: (n_nodes, (n_layers + 1) · n_factors)."""
+        graph = self.graph()
+        x = ops.convert_to_tensor(self.embeddings)  # (n_nodes, n_factors)
         outputs = [x]
         for k in range(self.n_layers):
-            heard = propagate(graph, x)  # (n_nodes, dim)
-            x = ops.leaky_relu(
-                (x + heard) @ self.weight_sum[k]
-                + (x * heard) @ self.weight_product[k]
-                + self.bias[k],
-                negative_slope=0.2,
-            )
+            heard = propagate(graph, x)  # (n_nodes, n_factors)
+            # what is alike counts twice: in the sum, and in the product number by number
+            sums = (x + heard) @ self.weight_sum[k]
+            products = (x * heard) @ self.weight_product[k]
+            x = ops.leaky_relu(sums + products + self.bias[k], negative_slope=0.2)
             outputs.append(x)
         return ops.concatenate(outputs, axis=1)
 
 
 def propagate(graph: Any, x: Any) -> Any:
-    """Â x: every node gets the weighted sum of its neighbours' vectors, (n_nodes, dim).
+    """Â x: every node gets the weighted sum of its neighbours' vectors, (n_nodes, n_factors).
 
     Â is symmetric, so the gradient passes back along the same edges: one more product with Â.
     """
@@ -237,20 +250,19 @@ def propagate(graph: Any, x: Any) -> Any:
 
 
 @dataclass(eq=False, repr=False)
-class LightGCN(RankingRecommender):
+class LightGCN(FactorRecommender):
     """LightGCN on the graph of users and items.
 
     Every step passes all vectors over the whole graph, whatever its examples. So it is the number
     of steps in an epoch that is set, not the size of a batch: few, and large.
 
     Args:
-        convolution: "light" (LightGCN) or "ngcf".
         n_layers: K. With 0 the graph is not used: plain matrix factorisation.
-        dim: length of the vectors E(0).
+        n_factors: length of the vectors E(0).
         loss: "softmax", the positive against all negatives of its row at once; or "bpr", against
-        each on its own. reg: L2 penalty of E(0). None for 2e-6, and where rows have fewer than 50
-        events the weight of one of them
-            (`embedding_penalty`).
+            each on its own.
+        reg: L2 penalty of E(0). None for 2e-6, and where rows have fewer than 50 events the weight
+            of one of them (`embedding_penalty`).
         init_scale: standard deviation of the first E(0).
         n_negatives: negatives for each positive.
         learning_rate: of Adam.
@@ -259,21 +271,23 @@ class LightGCN(RankingRecommender):
 
     Attributes:
         model_: the trained Keras model; inputs `user_id` (batch,) and `item_id` (batch, m), output
-        (batch, m). user_factors_, item_factors_: the rows of E; a user without events has the mean
-        of the others. reg_: as given or as chosen.
+            (batch, m).
+        user_factors_, item_factors_: the rows of E; a user without events has the mean of the
+            others.
+        reg_: as given or as chosen.
         history_: "loss" -> loss of each epoch.
 
     >>> from keras_recs.data import from_matrix
-    >>> graph = bipartite(from_matrix([[1, 1, 0], [0, 1, 1]]))
-    >>> model = LightGCN(dim=4).build(n_users=2, n_items=3, adjacency=graph)
-    >>> model.predict({"user_id": np.array([0, 1]), "item_id": np.array([[0, 1], [0, 2]])}, verbose=0).shape
+    >>> model = LightGCN(n_factors=4).build(from_matrix([[1, 1, 0], [0, 1, 1]]))
+    >>> pairs = {"user_id": np.array([0, 1]), "item_id": np.array([[0, 1], [0, 2]])}
+    >>> model.predict(pairs, verbose=0).shape
     (2, 2)
     """
 
     encoder: ClassVar[type[LightGraphConvolution]] = LightGraphConvolution
 
     n_layers: CountOrZero = 2
-    dim: Count = 64
+    n_factors: Count = 64
     loss: Literal["softmax", "bpr"] = "softmax"
     reg: NotNegative | None = None
     init_scale: Positive = 0.1
@@ -284,67 +298,58 @@ class LightGCN(RankingRecommender):
     seed: Seed = 0
 
     @heart(
-        "Two inputs, one graph convolution that knows the adjacency, the inner products of its vectors; compiled."
+        "Two inputs, one graph convolution that knows the adjacency, the inner products of its "
+        "vectors; compiled."
     )
-    def build(
-        self,
-        n_users: int,
-        n_items: int,
-        adjacency: sparse.csr_array,  # type: ignore[override]
-    ) -> keras.Model:
+    def build(self, data: Dataset) -> keras.Model:
         """The compiled model: `fit({"user_id": u, "item_id": rows of items}, labels)` works on its
         own.
 
         Args:
-            n_users, n_items: ids are indices below them.
-            adjacency: (n_users + n_items, n_users + n_items), symmetric, as `data.graph.bipartite`
-                makes it.
-
-        Raises:
-            ValueError: an adjacency of another shape.
+            data: the graph; ids are indices below its numbers of users and items.
         """
-        if adjacency.shape != (n_users + n_items,) * 2:
-            raise ValueError(
-                f"adjacency must have a row and a column for each of {n_users} users and {n_items} items, "
-                f"got shape {adjacency.shape}"
-            )
         user_id = keras.Input((), dtype="int32", name="user_id")  # (batch,)
         item_id = keras.Input((None,), dtype="int32", name="item_id")  # (batch, m)
+
+        adjacency = bipartite(data)
         convolution = self.encoder(
-            n_users,
-            n_items,
+            data.n_users,
+            data.n_items,
             adjacency.nnz,
-            self.dim,
+            self.n_factors,
             self.n_layers,
-            self._penalty(adjacency[:n_users, n_users:]),
+            self._penalty(data),
             self.init_scale,
             name="convolution",
         )
         convolution.connect(adjacency)
-        users, items = convolution(user_id, item_id)  # (batch, dim), (batch, m, dim)
+        users, items = convolution(user_id, item_id)  # (batch, n_factors), (batch, m, n_factors)
         score = layers.Dot(axes=(1, 2), dtype="float32", name="score")([users, items])  # (batch, m)
+
         model = RankingModel({"user_id": user_id, "item_id": item_id}, score, name="gcn")
         model.compile(optimizer=keras.optimizers.Adam(self.learning_rate), loss=LOSSES[self.loss])
         return model
 
-    def _batch_size(self, n: int) -> int:
-        return -(-n // self.n_batches)
-
-    def _penalty(self, seen: sparse.csr_array) -> float:
-        return embedding_penalty(seen, rich=2e-6) if self.reg is None else self.reg
-
-    def _build(self, data: Dataset) -> keras.Model:
-        self.reg_ = self._penalty(data.seen)
-        return self.build(data.n_users, data.n_items, bipartite(data))
+    def _epochs(self, data: Dataset, rng: np.random.Generator) -> Iterator[Epoch]:
+        return rows_with_negatives(data, self.n_negatives, rng)
 
     def _fit(self, data: Dataset) -> None:
-        super()._fit(data)
-        self.user_factors_ = for_cold(self.user_factors_, data.seen)
+        self.reg_ = self._penalty(data)
+        self.model_, self.history_ = train(
+            lambda: self.build(data),
+            self._epochs(data, np.random.default_rng(self.seed)),
+            n_epochs=self.n_epochs,
+            n_batches=self.n_batches,
+            seed=self.seed,
+            name=type(self).__name__,
+        )
+        nodes = ops.convert_to_numpy(self.model_.get_layer("convolution").nodes())
+        self.user_factors_ = for_cold(nodes[: data.n_users], data.seen)
+        self.item_factors_ = nodes[data.n_users :]
 
-    def _vectors(self) -> tuple[np.ndarray, np.ndarray]:
-        convolution = self.model_.get_layer("convolution")
-        nodes = ops.convert_to_numpy(convolution.nodes())
-        return nodes[: convolution.n_users], nodes[convolution.n_users :]
+    def _penalty(self, data: Dataset) -> float:
+        """The L2 penalty of E(0), as given or as the data wants it."""
+        return embedding_penalty(data.seen, rich=2e-6) if self.reg is None else self.reg
 
 
 @dataclass(eq=False, repr=False)
@@ -355,7 +360,7 @@ class NGCF(LightGCN):
 
     On a thin log it may rank below popularity, and `fit` warns of it below 50 events a row. A part
     of that is that it learns its own edges by heart: each positive is an edge, over which the
-    user's vector already holds the film's. Trained on events that are left out of its graph it
+    user's vector already holds the item's. Trained on events that are left out of its graph it
     ranks better (NDCG@10 0.085 against 0.063 on a planted log of 11 events a row), and still below
     popularity (0.106); LightGCN, without W1 and W2, is ahead of it there."""
 
@@ -367,14 +372,12 @@ class NGCF(LightGCN):
     def _fit(self, data: Dataset) -> None:
         depth = events_per_row(data.seen)
         if depth < RICH or is_thin(data.seen):
-            found = (
-                f"{depth:.0f} events a row, where {RICH:.0f} are wanted"
-                if depth < RICH
-                else "its users or its items have few events, however many the others have"
-            )
+            found = f"{depth:.0f} events a row, where {RICH:.0f} are wanted"
+            if depth >= RICH:
+                found = "its users or its items have few events, however many the others have"
             warnings.warn(
-                f"{data.name!r} is thin for NGCF: {found}; it may rank below popularity, and LightGCN is the "
-                "safer choice",
+                f"{data.name!r} is thin for NGCF: {found}; it may rank below popularity, and "
+                "LightGCN is the safer choice",
                 UserWarning,
                 stacklevel=3,
             )

@@ -91,7 +91,7 @@ def files_of(q: Question) -> dict[str, Path]:
     package = Path(keras_recs.__file__).resolve().parent
     tests = f"test_{q.stem}.py"
     places = {
-        "code": [package / "answers" / f"{q.stem}.py"],
+        "code": [q.files()[0]] if q.built else [],
         "notebook": [package.parent / "notebooks" / f"{q.stem}.ipynb"],
         "tests": [package.parent / "tests" / tests, package / "tests" / tests],
     }

@@ -6,7 +6,6 @@ import ast
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib import util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -168,9 +167,7 @@ def lacking(source: Source, q: Question, answer: Answer, data: Dataset | None = 
 def _declared(q: Question, answer: Answer) -> tuple[str, ...]:
     """What the answer's class says that it requires, read without importing it: TensorFlow takes
     seconds."""
-    spec = util.find_spec(q.module)
-    assert spec is not None and spec.origin is not None, f"{q.module} is missing"
-    for node in ast.parse(Path(spec.origin).read_text(encoding="utf8")).body:
+    for node in (node for file in q.files() for node in ast.parse(file.read_text("utf8")).body):
         if isinstance(node, ast.ClassDef) and node.name == answer.class_name:
             for line in node.body:
                 if isinstance(line, ast.Assign) and ast.unparse(line.targets[0]) == "requires":

@@ -151,7 +151,7 @@ class Recommendations:
                 "to_frame needs pandas, which is not installed: pip install pandas"
             ) from error
         row, column = np.nonzero(self.valid)
-        name = "user" if self.kind == "user" else "similar_to"
+        name = "similar_to" if self.kind == "item" else self.kind
         return pd.DataFrame(
             {
                 name: self.queries[row],
@@ -185,5 +185,5 @@ class Recommendations:
 
     def _summary(self) -> str:
         n, k = self.items.shape
-        what = "Recommendations" if self.kind == "user" else "Similar items"
+        what = "Similar items" if self.kind == "item" else "Recommendations"
         return f"{what} for {n} {self.kind}{'s' * (n != 1)}, up to {k} item{'s' * (k != 1)} each"

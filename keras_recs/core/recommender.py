@@ -4,8 +4,9 @@ load."""
 from __future__ import annotations
 
 import abc
+import dataclasses
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -13,15 +14,24 @@ import numpy as np
 from keras_recs.core import storage
 from keras_recs.core.hyperparameters import Hyperparameters
 from keras_recs.core.recommendations import Recommendations
-from keras_recs.core.requests import candidate_index, membership, pairs
+from keras_recs.core.requests import (
+    NOBODY,
+    Requests,
+    candidate_index,
+    context_columns,
+    history_rows,
+    membership,
+    pairs,
+    seen_in,
+)
 from keras_recs.data.dataset import Dataset
 from keras_recs.data.ids import IdMap, as_ids
+from keras_recs.data.interactions import Interactions
 from keras_recs.utils.checks import whole_number
 from keras_recs.utils.topk import top_k
 
-BLOCK_CELLS = (
-    1 << 22
-)  # scores held at once by `recommend`: 16 MiB of float32, whatever the number of users
+#: Scores held at once by `recommend`: 16 MiB of float32, whatever the number of users.
+BLOCK_CELLS = 1 << 22
 
 #: The answers that can say how alike two items are, for the error of those that cannot.
 WITH_SIMILAR_ITEMS = (
@@ -46,7 +56,8 @@ class Recommender(Hyperparameters, abc.ABC):
     """Learns from a `Dataset`, then scores and ranks items for its users.
 
     A subclass implements `_fit` and `_score`, which speak of users and items by index; this class
-    maps ids, checks arguments, hides what was seen, picks the best k, saves and loads.
+    maps ids, checks arguments, hides what was seen, picks the best k, saves and loads. Who ranks by
+    more than the user says so in `takes` and implements `_score_requests` in the place of `_score`.
 
     Constructor arguments are hyperparameters, stored under their own names. What `fit` learns goes
     into attributes that end in an underscore: those, and nothing else, are saved. One of them has
@@ -72,6 +83,8 @@ class Recommender(Hyperparameters, abc.ABC):
 
     #: What the data set must hold, by the names that `Dataset.has` knows.
     requires: ClassVar[tuple[str, ...]] = ()
+    #: What a request may bring beside the user: "context", "history", or both.
+    takes: ClassVar[tuple[str, ...]] = ()
 
     # --- what an answer implements ----------------------------------------------------------------
 
@@ -79,10 +92,37 @@ class Recommender(Hyperparameters, abc.ABC):
     def _fit(self, data: Dataset) -> None:
         """Learn from `data`; set the attributes that end in an underscore."""
 
-    @abc.abstractmethod
     def _score(self, users: np.ndarray) -> np.ndarray:
         """(len(users), n_items) scores for user indices, in a new array: `recommend` overwrites
         it."""
+        nothing = Requests(users, {})
+        return self._score_requests(nothing)
+
+    def _score_requests(self, requests: Requests) -> np.ndarray:
+        """(len(requests), n_items) scores, in a new array. Here the user is all that counts."""
+        if type(self)._score is Recommender._score:
+            raise NotImplementedError(
+                f"{type(self).__name__} must implement _score or _score_requests"
+            )
+        return self._score(requests.users)
+
+    def _context_fields(self) -> tuple[str, ...]:
+        """The names that a context may have, where the answer `takes` one; empty for any."""
+        return ()
+
+    def _predict_events(self, events: Interactions) -> dict[str, np.ndarray]:
+        """label -> (n,) predictions for events by index, for answers that predict what comes of
+        one."""
+        raise NotImplementedError(
+            f"{type(self).__name__} does not predict what comes of an event; predict gives the "
+            "value of a pair of user and item"
+        )
+
+    def _predict_pairs(
+        self, users: np.ndarray, items: np.ndarray, context: Mapping[str, np.ndarray]
+    ) -> np.ndarray:
+        """(n,) values for pairs of indices in a context, name -> (n,)."""
+        return self._predict(users, items)
 
     def _predict(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
         """(n,) values for pairs of indices. Here they are read out of whole rows of scores; answer
@@ -133,24 +173,32 @@ class Recommender(Hyperparameters, abc.ABC):
             raise
         return self
 
-    def score(self, users: Any) -> np.ndarray:
+    def score(self, users: Any = None, *, context: Any = None, history: Any = None) -> np.ndarray:
         """Scores of all items, higher is better; columns in the order of `item_ids_`.
 
         Args:
-            users: ids (n,), or one id.
+            users: ids (n,), or one id; None where there are histories of people unknown.
+            context: name -> one value or (n,) values, for answers that take one.
+            history: for each user the ids of what they met, the latest last, for answers that take
+                one; it stands in the place of what was learned of the user. One list alone for one
+                user.
 
         Returns:
             (n, n_items) float32; for one id (n_items,).
 
         Raises:
             NotFittedError: before `fit`.
-            KeyError: an unknown user.
+            KeyError: an unknown user or item.
+            TypeError: a context or a history that the answer does not take.
+            ValueError: a context or a history of another length.
         """
         self._check_fitted()
-        scores = self._checked_scores(self._user_ids.index("users", users))
-        return scores[0] if np.ndim(users) == 0 else scores
+        _, requests = self._requests(users, context, history)
+        scores = self._checked_scores(requests)
+        alone = np.ndim(users) == 0 and users is not None
+        return scores[0] if alone else scores
 
-    def predict(self, users: Any, items: Any) -> np.ndarray:
+    def predict(self, users: Any, items: Any, *, context: Any = None) -> np.ndarray:
         """Values of pairs of user and item, in the answer's own units (a rating, a probability, …).
 
         Two columns, (n,) and (n,), are pairs, side by side. What else comes is broadcast as NumPy
@@ -160,6 +208,7 @@ class Recommender(Hyperparameters, abc.ABC):
 
         Args:
             users, items: ids; one, a column, or an array of any shape.
+            context: name -> one value, or values for all pairs in order, for answers that take one.
 
         Returns:
             float32 of the shape of users and items broadcast together; of one user and one item a
@@ -168,53 +217,84 @@ class Recommender(Hyperparameters, abc.ABC):
         Raises:
             NotFittedError: before `fit`.
             KeyError: an unknown user or item.
+            TypeError: a context that the answer does not take.
             ValueError: columns of different lengths, or shapes that do not broadcast.
         """
         self._check_fitted()
         user_index, item_index = pairs(users, items, self._user_ids, self._item_ids)
-        values = self._without_nan(self._predict(user_index.ravel(), item_index.ravel()))
-        return values.reshape(user_index.shape)[()]
+        columns = self._context(context, user_index.size)
+        values = self._predict_pairs(user_index.ravel(), item_index.ravel(), columns)
+        return self._without_nan(values).reshape(user_index.shape)[()]
+
+    def predict_events(self, events: Interactions) -> dict[str, np.ndarray]:
+        """What comes of events, such as those of a split's test: label -> (n,) float32.
+
+        Args:
+            events: users and items by index of the data set that `fit` had, with their contexts;
+                `Dataset.interactions` of a part of it.
+
+        Raises:
+            NotFittedError: before `fit`.
+            NotImplementedError: an answer that does not predict events.
+            ValueError: indices that the training data does not have.
+        """
+        self._check_fitted()
+        for name, index, n in (
+            ("users", events.users, len(self.user_ids_)),
+            ("items", events.items, len(self.item_ids_)),
+        ):
+            if len(index) and index.max() >= n:
+                raise ValueError(f"events.{name} must be below {n}, got {index.max()}")
+        predicted = self._predict_events(events)
+        return {label: self._without_nan(values) for label, values in predicted.items()}
 
     def recommend(
-        self, users: Any, k: int = 10, *, exclude_seen: bool = True, candidates: Any = None
+        self,
+        users: Any = None,
+        k: int = 10,
+        *,
+        exclude_seen: bool = True,
+        candidates: Any = None,
+        context: Any = None,
+        history: Any = None,
     ) -> Recommendations:
         """The `k` best items for each of `users`, ties by the lower position in `item_ids_`.
 
         Args:
             users: ids, or one id: then the lists are those of one user, and `of()` is that user's.
+                None where there are histories of people unknown: the lists are then numbered.
             k: length of each list. Where fewer items are left, the list ends with fillers (see
-            `Recommendations`). exclude_seen: leave out what the user met in the training data.
+                `Recommendations`).
+            exclude_seen: leave out what the user met in the training data, and what a history holds.
             candidates: item ids to choose from: (m,) the same for all, or (len(users), m) for each
                 user.
+            context, history: as in `score`.
 
         Raises:
             NotFittedError: before `fit`.
-            KeyError: an unknown user or candidate.
-            ValueError, TypeError: a `k` that is not a positive whole number, candidates of another
-                shape.
+            KeyError: an unknown user, candidate or item of a history.
+            TypeError: a `k` that is no whole number; a context or a history that the answer does
+                not take.
+            ValueError: a `k` below 1; candidates, a context or a history of another shape.
         """
         self._check_fitted()
         whole_number("k", k)
-        user_ids = as_ids("users", users)
-        index = self._user_ids.index("users", user_ids)
-        allowed = (
-            None if candidates is None else candidate_index(candidates, len(index), self._item_ids)
-        )
+        ids, requests = self._requests(users, context, history)
+        allowed = None
+        if candidates is not None:
+            allowed = candidate_index(candidates, len(requests), self._item_ids)
 
         def scores(block: slice) -> np.ndarray:
-            table = self._checked_scores(index[block])
+            asked = requests[block]
+            table = self._checked_scores(asked)
             if exclude_seen:
-                seen = self.seen_[index[block]]
-                table[
-                    np.repeat(np.arange(seen.shape[0]), np.diff(seen.indptr)), seen.indices
-                ] = -np.inf
+                self._hide_seen(table, asked)
             if allowed is not None:
-                table[
-                    ~membership(allowed if allowed.ndim == 1 else allowed[block], table.shape)
-                ] = -np.inf
+                choice = allowed if allowed.ndim == 1 else allowed[block]
+                table[~membership(choice, table.shape)] = -np.inf
             return table
 
-        return self._ranked(user_ids, k, scores, "user")
+        return self._ranked(ids, k, scores, "user" if users is not None else "session")
 
     def similar_items(self, items: Any, k: int = 10) -> Recommendations:
         """The `k` items most like each of `items`, ties by the lower position in `item_ids_`.
@@ -305,7 +385,7 @@ class Recommender(Hyperparameters, abc.ABC):
         return learned, {}
 
     def _restore(self, state: dict[str, Any], blobs: dict[str, bytes]) -> None:
-        self.__dict__.update(state)
+        self.__dict__.update(storage.with_models(state))
 
     # --- plumbing ---------------------------------------------------------------------------------
 
@@ -317,6 +397,49 @@ class Recommender(Hyperparameters, abc.ABC):
             raise NotFittedError(
                 f"this {type(self).__name__} has not learned anything yet: call fit(data) first"
             )
+
+    def _requests(self, users: Any, context: Any, history: Any) -> tuple[np.ndarray, Requests]:
+        """Whom the lists are for, as they were named, and the requests by index."""
+        if history is not None:
+            self._check_takes("history")
+        if users is None:
+            if history is None:
+                raise TypeError("users must be ids; None goes with histories of people unknown")
+            rows = history_rows(history, None, self._item_ids)
+            nobody = np.full(len(rows), NOBODY)
+            return np.arange(len(rows)), Requests(nobody, self._context(context, len(rows)), rows)
+        ids = as_ids("users", users)
+        requests = Requests(self._user_ids.index("users", ids), self._context(context, len(ids)))
+        if history is not None:
+            rows = history_rows(history, len(ids), self._item_ids)
+            requests = dataclasses.replace(requests, history=rows)
+        return ids, requests
+
+    def _context(self, context: Any, n: int) -> dict[str, np.ndarray]:
+        if context is None:
+            return {}
+        self._check_takes("context")
+        columns = context_columns(context, n)
+        known = self._context_fields()
+        unknown = [name for name in columns if known and name not in known]
+        if unknown:
+            raise ValueError(
+                f"context has {', '.join(map(repr, unknown))}, which {type(self).__name__} does not "
+                f"know; it knows {', '.join(known)}"
+            )
+        return columns
+
+    def _check_takes(self, what: str) -> None:
+        if what not in self.takes:
+            raise TypeError(f"{type(self).__name__} takes no {what}: it ranks without it")
+
+    def _hide_seen(self, scores: np.ndarray, requests: Requests) -> None:
+        """Put -inf where the user met the item, in training or in the history of the request."""
+        known = np.flatnonzero(requests.users != NOBODY)
+        seen = self.seen_[requests.users[known]]
+        scores[np.repeat(known, np.diff(seen.indptr)), seen.indices] = -np.inf
+        if requests.history is not None:
+            scores[seen_in(requests.history, scores.shape[1])] = -np.inf
 
     def _blocks(self, n: int) -> Iterator[slice]:
         size = max(1, BLOCK_CELLS // len(self.item_ids_))
@@ -332,8 +455,8 @@ class Recommender(Hyperparameters, abc.ABC):
             items[block], scores[block] = top_k(values(block), k)
         return Recommendations(ids, self._item_ids.raw(items), scores, kind)
 
-    def _checked_scores(self, users: np.ndarray) -> np.ndarray:
-        return self._without_nan(self._score(users))
+    def _checked_scores(self, requests: Requests) -> np.ndarray:
+        return self._without_nan(self._score_requests(requests))
 
     def _without_nan(self, values: np.ndarray) -> np.ndarray:
         values = np.asarray(values, np.float32)

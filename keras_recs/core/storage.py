@@ -6,16 +6,18 @@ from __future__ import annotations
 import io
 import json
 import os
+import sys
 import tempfile
 import zipfile
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
-FORMAT = 1
+FORMAT = 2
 META = "meta.json"
 
 #: What zipfile raises where bytes of an archive are not what they were.
@@ -35,49 +37,63 @@ class StorageError(ValueError):
     wrong."""
 
 
+@dataclass(frozen=True)
+class SavedModel:
+    """A Keras model in a file that was read: the bytes of its `.keras` archive."""
+
+    content: bytes
+
+    def load(self) -> Any:
+        """The model. Its own layers and losses must have been imported; Keras comes with them."""
+        import keras
+
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model.keras"
+            path.write_bytes(self.content)
+            return keras.models.load_model(path)
+
+
+def with_models(state: dict[str, Any]) -> dict[str, Any]:
+    """`state` as `read` gave it, its Keras models made."""
+    return {
+        name: value.load() if isinstance(value, SavedModel) else value
+        for name, value in state.items()
+    }
+
+
 def write(
     path: str | os.PathLike[str],
     meta: dict[str, Any],
     state: dict[str, Any],
     blobs: dict[str, bytes] | None = None,
 ) -> None:
-    """Write `state` (arrays, sparse matrices, JSON values) and `blobs` (whole files) to `path`.
+    """Write `state` (arrays, sparse matrices, Keras models, JSON values) and `blobs` (whole files)
+    to `path`.
 
     The archive is written beside `path` and renamed when it is complete: a crash leaves the old
     file."""
     path = Path(path)
-    plain: dict[str, Any] = {}
-    kinds: dict[str, str] = {}
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with (
             os.fdopen(handle, "wb") as file,
             zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as out,
         ):
-            for name, value in state.items():
-                if sparse.issparse(value):
-                    kinds[name] = "sparse"
-                    csr = sparse.csr_array(value)
-                    parts = {
-                        "data": csr.data,
-                        "indices": csr.indices,
-                        "indptr": csr.indptr,
-                        "shape": np.array(csr.shape),
-                    }
-                    for part, array in parts.items():
-                        _put_array(out, f"{name}.{part}", array)
-                elif isinstance(value, np.ndarray):
-                    kinds[name] = "array"
-                    _put_array(out, name, value)
-                else:
-                    plain[name] = value
+            kinds = {name: _kind(value) for name, value in state.items()}
+            for name, kind in kinds.items():
+                if kind is not None:
+                    _PUT[kind](out, name, state[name])
             for name, content in (blobs or {}).items():
                 out.writestr(name, content)
-            document = {"format": FORMAT, **meta, "kinds": kinds, "values": plain}
+            document = {
+                "format": FORMAT,
+                **meta,
+                "kinds": {name: kind for name, kind in kinds.items() if kind is not None},
+                "values": {name: state[name] for name, kind in kinds.items() if kind is None},
+            }
             out.writestr(META, json.dumps(document, indent=1, ensure_ascii=False))
-        os.chmod(
-            temporary, 0o666 & ~_umask()
-        )  # mkstemp makes private files; a saved model is an ordinary one
+        # mkstemp makes private files; a saved model is an ordinary one
+        os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
@@ -85,7 +101,12 @@ def write(
 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Any], dict[str, bytes]]:
-    """What `write` wrote: (meta, state, blobs). Raises StorageError, or FileNotFoundError."""
+    """What `write` wrote: (meta, state, blobs); Keras models as `SavedModel`.
+
+    Raises:
+        StorageError: the file is damaged, of another version, or something else.
+        FileNotFoundError: there is none.
+    """
     with open(path, "rb") as file:
         try:
             with zipfile.ZipFile(file) as archive:
@@ -105,19 +126,48 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Any], 
             )
         state = meta.pop("values")
         for name, kind in meta.pop("kinds").items():
-            if kind == "array":
-                state[name] = _get_array(members, name)
-            else:
-                data, indices, indptr, shape = (
-                    _get_array(members, f"{name}.{part}")
-                    for part in ("data", "indices", "indptr", "shape")
-                )
-                state[name] = sparse.csr_array((data, indices, indptr), shape=tuple(shape))
+            state[name] = _GET[kind](members, name)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, StorageError):
             raise
         raise StorageError(f"{path} is damaged: {error}") from error
     return meta, state, members
+
+
+def _kind(value: Any) -> str | None:
+    """How a value is written; None for what JSON holds."""
+    if sparse.issparse(value):
+        return "sparse"
+    if isinstance(value, np.ndarray):
+        return "array"
+    keras = sys.modules.get("keras")  # who has a model has imported it
+    return "keras" if keras is not None and isinstance(value, keras.Model) else None
+
+
+def _put_sparse(archive: zipfile.ZipFile, name: str, value: Any) -> None:
+    csr = sparse.csr_array(value)
+    _put_array(archive, f"{name}.data", csr.data)
+    _put_array(archive, f"{name}.indices", csr.indices)
+    _put_array(archive, f"{name}.indptr", csr.indptr)
+    _put_array(archive, f"{name}.shape", np.array(csr.shape))
+
+
+def _get_sparse(members: dict[str, bytes], name: str) -> sparse.csr_array:
+    data, indices, indptr, shape = (
+        _get_array(members, f"{name}.{part}") for part in ("data", "indices", "indptr", "shape")
+    )
+    return sparse.csr_array((data, indices, indptr), shape=tuple(shape))
+
+
+def _put_keras(archive: zipfile.ZipFile, name: str, model: Any) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.keras"
+        model.save(path)
+        archive.write(path, f"{name}.keras")
+
+
+def _get_keras(members: dict[str, bytes], name: str) -> SavedModel:
+    return SavedModel(members.pop(f"{name}.keras"))
 
 
 def _put_array(archive: zipfile.ZipFile, name: str, array: np.ndarray) -> None:
@@ -130,6 +180,11 @@ def _put_array(archive: zipfile.ZipFile, name: str, array: np.ndarray) -> None:
 
 def _get_array(members: dict[str, bytes], name: str) -> np.ndarray:
     return np.lib.format.read_array(io.BytesIO(members.pop(f"{name}.npy")), allow_pickle=False)
+
+
+#: How each kind of value is written and read.
+_PUT = {"array": _put_array, "sparse": _put_sparse, "keras": _put_keras}
+_GET = {"array": _get_array, "sparse": _get_sparse, "keras": _get_keras}
 
 
 def _umask() -> int:

@@ -1,12 +1,12 @@
-"""What two Keras answers or more share: training, devices, scoring."""
+"""What Keras answers share: training, devices, scoring, losses, layers."""
 
 from keras_recs.neural.quiet import import_tensorflow
 
 import_tensorflow()  # before anything below imports Keras
 
 from keras_recs.neural.devices import configure_gpus, device_report, training_strategy  # noqa: E402
-from keras_recs.neural.keras_recommender import Batch, KerasRecommender, seeded  # noqa: E402
-from keras_recs.neural.ranking import RankingModel, RankingRecommender  # noqa: E402
+from keras_recs.neural.pairs import PairRecommender, PairScorer  # noqa: E402
+from keras_recs.neural.ranking import RankingModel, rows_with_negatives  # noqa: E402
 from keras_recs.neural.thin_logs import (  # noqa: E402
     embedding_penalty,
     enough_epochs,
@@ -15,12 +15,13 @@ from keras_recs.neural.thin_logs import (  # noqa: E402
     is_thin,
     thinner_side,
 )
+from keras_recs.neural.training import Epoch, seeded, train  # noqa: E402
 
 __all__ = [
-    "Batch",
-    "KerasRecommender",
+    "Epoch",
+    "PairRecommender",
+    "PairScorer",
     "RankingModel",
-    "RankingRecommender",
     "configure_gpus",
     "device_report",
     "embedding_penalty",
@@ -28,7 +29,9 @@ __all__ = [
     "events_per_row",
     "for_cold",
     "is_thin",
+    "rows_with_negatives",
     "seeded",
     "thinner_side",
+    "train",
     "training_strategy",
 ]

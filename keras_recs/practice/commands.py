@@ -65,7 +65,8 @@ def practice(number: Question, folder: Path, force: bool) -> None:
     """
     from keras_recs.practice.exercise import exercise_file
     from keras_recs.practice.screen import Screen
-    from keras_recs.practice.stubs import answer_source, marked, stub, task_of
+    from keras_recs.practice.sources import answer_source
+    from keras_recs.practice.stubs import marked, stub, task_of
 
     source = answer_source(number)
     file = exercise_file(number, folder)
@@ -277,7 +278,8 @@ def bughunt(
     from keras_recs.practice.defects import defect, defects
     from keras_recs.practice.exercise import hunt_file
     from keras_recs.practice.notes import Notes
-    from keras_recs.practice.stubs import answer_source, quiet, unmarked
+    from keras_recs.practice.sources import answer_source
+    from keras_recs.practice.stubs import quiet, unmarked
 
     if report:
         _report([number] if number else [q for q in QUESTIONS if q.built], as_json)

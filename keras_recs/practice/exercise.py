@@ -10,7 +10,8 @@ from typing import Any
 
 from keras_recs.practice.grading import HOLDS, SECONDS, Check, Part, expected_tests
 from keras_recs.practice.notes import Notes
-from keras_recs.practice.stubs import answer_source, stub
+from keras_recs.practice.sources import answer_source
+from keras_recs.practice.stubs import stub
 from keras_recs.questions import Question
 
 

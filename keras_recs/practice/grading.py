@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import keras_recs
-from keras_recs.practice.stubs import Function, answer_source, functions, is_to_do, marked, task_of
+from keras_recs.practice.sources import answer_source
+from keras_recs.practice.stubs import Function, functions, is_to_do, marked, task_of
 from keras_recs.questions import Question
 
 HERE = Path(__file__).resolve().parent
@@ -731,12 +732,12 @@ def _borrows(tree: ast.Module, q: Question) -> Problem | None:
         line = getattr(node, "lineno", None)
         taken: list[str] = []
         if isinstance(node, ast.Import):
-            taken = [alias.name for alias in node.names if alias.name == q.module]
+            taken = [alias.name for alias in node.names if alias.name in q.modules]
         elif isinstance(node, ast.ImportFrom):
             taken = [
                 alias.name
                 for alias in node.names
-                if node.module == q.module
+                if node.module in q.modules
                 or (node.module == package and alias.name == stem)
                 or (node.module == "keras_recs" and alias.name in names)
             ]

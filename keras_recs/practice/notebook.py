@@ -18,7 +18,8 @@ from typing import Any
 from keras_recs.practice.grading import SECONDS, Check, Worker
 from keras_recs.practice.grading import check as grade
 from keras_recs.practice.screen import Screen, follow_ups
-from keras_recs.practice.stubs import Text, answer_source, functions, marked, stub, task_of
+from keras_recs.practice.sources import answer_source
+from keras_recs.practice.stubs import Text, functions, marked, stub, task_of
 from keras_recs.questions import Question, question
 
 _workers: dict[int, Worker] = {}

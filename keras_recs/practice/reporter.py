@@ -327,29 +327,30 @@ def _last_frame(error: BaseException, file: str | None) -> tuple[str | None, int
     return None, None, False
 
 
-def withhold(module: str) -> Callable[[], None]:
-    """From now on, whoever imports `module`, by whatever name, gets a Borrowed. What is returned
-    ends that."""
-    before = sys.modules.get(module)
-    sys.modules[module] = Withheld(module)
+def withhold(*modules: str) -> Callable[[], None]:
+    """From now on, whoever imports one of `modules`, by whatever name, gets a Borrowed. What is
+    returned ends that."""
+    before = {module: sys.modules.get(module) for module in modules}
+    sys.modules.update({module: Withheld(module) for module in modules})
 
     def give_back() -> None:
-        if before is None:
-            sys.modules.pop(module, None)
-        else:
-            sys.modules[module] = before
+        for module, was in before.items():
+            if was is None:
+                sys.modules.pop(module, None)
+            else:
+                sys.modules[module] = was
 
     return give_back
 
 
-def refuse_borrowed(names: dict[str, Any], module: str) -> None:
+def refuse_borrowed(names: dict[str, Any], *modules: str) -> None:
     """A Borrowed says which name of the file is the library's own answer, or made of it."""
     for name, value in names.items():
         origins = [
             getattr(base, "__module__", None) for base in getattr(value, "__mro__", (value,))
         ]
-        if module in origins:
+        if found := [module for module in modules if module in origins]:
             raise Borrowed(
-                f"{name!r} comes from the library's own answer ({module}): this checks what you have "
+                f"{name!r} comes from the library's own answer ({found[0]}): this checks what you have "
                 "written yourself"
             )

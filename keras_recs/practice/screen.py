@@ -27,7 +27,8 @@ from keras_recs.practice.grading import (
     Part,
     Problem,
 )
-from keras_recs.practice.stubs import Function, answer_source
+from keras_recs.practice.sources import answer_source
+from keras_recs.practice.stubs import Function
 from keras_recs.questions import QUESTIONS, Question
 
 MARKS = {HOLDS: "✓", FAILS: "✗", TO_DO: "–", WAITS: "–", NOT_RUN: "…", SKIPPED: "…"}

@@ -99,7 +99,7 @@ def _bound_files() -> None:
 
 def warm(stem: str, tests: str) -> None:
     """Import what the answer and its tests import, but neither of them."""
-    from keras_recs.practice.stubs import answer_source
+    from keras_recs.practice.sources import answer_source
     from keras_recs.questions import QUESTIONS
 
     q = next(q for q in QUESTIONS if q.stem == stem)
@@ -120,7 +120,7 @@ def warm(stem: str, tests: str) -> None:
             elif isinstance(node, ast.ImportFrom) and node.module:
                 names = [node.module]
             for name in names:
-                if name not in ("conftest", q.module):
+                if name not in ("conftest", *q.modules):
                     with contextlib.suppress(Exception):  # the check will say it
                         importlib.import_module(name)
 

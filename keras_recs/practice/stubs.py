@@ -6,20 +6,9 @@ from __future__ import annotations
 import ast
 import io
 import tokenize
-from importlib import util
-from pathlib import Path
-
-from keras_recs.questions import Question
 
 MARK = "heart"
 Function = ast.FunctionDef | ast.AsyncFunctionDef
-
-
-def answer_source(question: Question) -> str:
-    """The source of the library's answer, without importing it."""
-    spec = util.find_spec(question.module)
-    assert spec is not None and spec.origin is not None, f"{question.module} is missing"
-    return Path(spec.origin).read_text(encoding="utf8")
 
 
 def task_of(node: ast.AST) -> str | None:

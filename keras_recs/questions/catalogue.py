@@ -7,6 +7,7 @@ import importlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ CONCEPTS, NEIGHBOURS, DEEP, TRANSFER, SIGNALS = (
 
 @dataclass(frozen=True)
 class Answer:
-    """One way to answer a question: a class of the question's file, named after the algorithm, and
-    its settings.
+    """One way to answer a question: a class of the question's file, named after the algorithm, its
+    settings, and whether it needs TensorFlow.
 
     >>> Answer("EASE", {"recency": 10.0}).name
     'EASE(recency=10)'
@@ -32,6 +33,7 @@ class Answer:
 
     class_name: str
     params: Mapping[str, Any] = field(default_factory=dict)
+    keras: bool = False
 
     @property
     def name(self) -> str:
@@ -55,7 +57,7 @@ class Question:
         answers: empty until it is built.
         published: the class of the published answer, where it has one; importable as an alias of
         the first answer's. protocol: the split that its answers are measured on.
-        keras: whether the answers need TensorFlow.
+        parts: the files of an answer that is a package, one an algorithm; empty for one file.
     """
 
     number: int
@@ -66,19 +68,39 @@ class Question:
     answers: tuple[Answer, ...] = ()
     published: str | None = None
     protocol: str = "P1"
-    keras: bool = False
+    parts: tuple[str, ...] = ()
 
     @property
     def built(self) -> bool:
         return bool(self.answers)
 
     @property
+    def keras(self) -> bool:
+        """Whether one of the answers needs TensorFlow."""
+        return any(answer.keras for answer in self.answers)
+
+    @property
     def module(self) -> str:
         return f"keras_recs.answers.{self.stem}"
 
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """The module of the answer and, where it is a package, those of its parts."""
+        return (self.module, *(f"{self.module}.{part}" for part in self.parts))
+
+    def files(self) -> list[Path]:
+        """The source files of the answer, in the order of `modules`; nothing is imported."""
+        from importlib import resources
+
+        folder = resources.files("keras_recs.answers")
+        if not self.parts:
+            return [Path(str(folder / f"{self.stem}.py"))]
+        names = ("__init__", *self.parts)
+        return [Path(str(folder / self.stem / f"{name}.py")) for name in names]
+
     def load(self, answer: Answer) -> type[Recommender]:
         """The class of one of `answers`."""
-        if self.keras:
+        if answer.keras:
             importlib.import_module(
                 "keras_recs.neural"
             )  # imports TensorFlow without its start-up notes
@@ -103,8 +125,7 @@ QUESTIONS: tuple[Question, ...] = (
         "What is a large language model, and what does it do for recommendation?",
         "什么是大语言模型？它在推荐系统里能做什么？",
         CONCEPTS,
-        (Answer("LLMInterestModel"),),
-        keras=True,
+        (Answer("LLMInterestModel", keras=True),),
     ),
     Question(
         3,
@@ -160,9 +181,8 @@ QUESTIONS: tuple[Question, ...] = (
         "Build a deep-learning recommender",
         "用深度学习搭建推荐模型",
         DEEP,
-        (Answer("NeuMF"),),
+        (Answer("NeuMF", keras=True),),
         published="DeepLearningRecommender",
-        keras=True,
     ),
     Question(
         9,
@@ -186,8 +206,8 @@ QUESTIONS: tuple[Question, ...] = (
         "Matrix factorisation, asked again: implicit feedback",
         "再问矩阵分解：隐式反馈怎么办？",
         NEIGHBOURS,
-        (Answer("ImplicitALS"), Answer("BPR")),
-        keras=True,
+        (Answer("ImplicitALS"), Answer("BPR", keras=True)),
+        parts=("als", "bpr"),
     ),
     Question(
         12,
@@ -233,9 +253,8 @@ QUESTIONS: tuple[Question, ...] = (
         "Recommend with a graph convolutional network",
         "用图卷积网络做推荐",
         TRANSFER,
-        (Answer("LightGCN"), Answer("NGCF")),
+        (Answer("LightGCN", keras=True), Answer("NGCF", keras=True)),
         published="GraphConvolutionalNetworkRecommender",
-        keras=True,
     ),
     Question(19, "q19_attention", "Recommend with attention", "用注意力机制做推荐", DEEP),
     Question(

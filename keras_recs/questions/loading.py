@@ -39,7 +39,7 @@ def _class_of(path: str | os.PathLike[str], meta: dict[str, Any]) -> type[Recomm
     name, module = meta.get("class"), meta.get("module")
     for question in QUESTIONS:
         for answer in question.answers:
-            if (answer.class_name, question.module) == (name, module):
+            if answer.class_name == name and module in question.modules:
                 return question.load(answer)
     if module == BASELINES:
         found = getattr(importlib.import_module(BASELINES), str(name), None)

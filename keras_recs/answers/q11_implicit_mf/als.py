@@ -1,12 +1,7 @@
-"""Question 11. Matrix factorisation, asked again: implicit feedback.
+"""Question 11, weighted least squares: `ImplicitALS`.
 
-A log of what people took holds no refusals. What is missing is not a rating of 0 but mostly "never
-came across it", so question 5's loss, over observed entries only, would be content with a model
-that always says yes. Two ways out.
-
-**Weighted least squares** (`ImplicitALS`). Every pair counts. The target is 1 where the user met
-the item and 0 elsewhere; the confidence in it is 1 everywhere, and more where something was
-observed:
+Every pair counts. The target is 1 where the user met the item and 0 elsewhere; the confidence in it
+is 1 everywhere, and more where something was observed:
 
     J = Σ_{all u, i} c[u, i] (t[u, i] - x[u] · y[i])² + Σ_u λ[u] |x[u]|² + Σ_i λ[i] |y[i]|²
     c[u, i] = 1 + α r[u, i],    t[u, i] = 1 if r[u, i] > 0 else 0
@@ -18,14 +13,10 @@ closed form:
 
 The sum over all items, YᵀY, is the same for everybody; only what the user met is added to it.
 
-**Pairwise ranking** (`BPR`). Say only that what was met ranks above what was not: minimise
--log σ(s[u, i] - s[u, j]) for i met and j sampled from the rest.
-
 Sources: Hu, Koren & Volinsky (2008), "Collaborative Filtering for Implicit Feedback Datasets";
 Rendle et al. (2021), "Revisiting the Performance of iALS on Item Recommendation Benchmarks";
 Takács, Pilászy & Tikk (2011), "Applications of the conjugate gradient method for implicit feedback
-collaborative filtering"; Rendle et al. (2009), "BPR: Bayesian Personalized Ranking from Implicit
-Feedback".
+collaborative filtering".
 """
 
 from __future__ import annotations
@@ -36,9 +27,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import keras
 import numpy as np
-from keras import layers, ops
 from scipy import sparse
 from threadpoolctl import ThreadpoolController
 
@@ -46,23 +35,11 @@ from keras_recs.core.factors import FactorRecommender
 from keras_recs.core.heart import heart
 from keras_recs.core.hyperparameters import Count, NotNegative, Positive, Seed, Share
 from keras_recs.data.dataset import Dataset
-from keras_recs.neural import (
-    RankingModel,
-    RankingRecommender,
-    embedding_penalty,
-    enough_epochs,
-    is_thin,
-)
 from keras_recs.utils.progress import progress
 
-GATHERED_AT_ONCE = (
-    1 << 19
-)  # numbers in one block of gathered vectors: 2 MiB, which a processor's cache holds
+#: Numbers in one block of gathered vectors: 2 MiB, which a processor's cache holds.
+GATHERED_AT_ONCE = 1 << 19
 THREADS = ThreadpoolController()
-USUAL_REG, USUAL_EPOCHS = 1e-5, 10  # of BPR
-THIN_SHARE = 0.7  # of the weight of one event: the L2 penalty of a vector on a thin log
-
-# --- weighted least squares -----------------------------------------------------------------------
 
 
 @heart(
@@ -313,118 +290,3 @@ class ImplicitALS(FactorRecommender):
             penalties(r, self.alpha_, self.reg_, self.reg_exponent),
             n_steps=50,
         )[0]
-
-
-# --- pairwise ranking -----------------------------------------------------------------------------
-
-
-@keras.saving.register_keras_serializable(__name__)
-@heart(
-    "-log sigmoid of the positive's score minus each negative's, averaged over the row's negatives."
-)
-def bpr_loss(labels: Any, scores: Any) -> Any:
-    """(batch,) from labels and scores (batch, m): one 1 and m - 1 zeros in each row of labels."""
-    labels = ops.cast(labels, scores.dtype)
-    positive = ops.sum(labels * scores, axis=-1, keepdims=True)  # (batch, 1)
-    losses = ops.softplus(
-        scores - positive
-    )  # (batch, m); softplus(-d) = -log σ(d), and does not overflow
-    return ops.sum((1 - labels) * losses, axis=-1) / ops.sum(1 - labels, axis=-1)
-
-
-@dataclass(eq=False, repr=False)
-class BPR(RankingRecommender):
-    """Bayesian personalised ranking: score = p[u] · q[i] + b[i], learned from pairs of items.
-
-    Args:
-        n_factors: length of the vectors.
-        reg: L2 penalty of the vectors. The item bias is free: popularity is no accident of the
-            sample. None for 1e-5 and, where rows have fewer than 50 events, for 0.7 of one event
-            (`embedding_penalty`).
-        n_negatives: items that the user has not met, drawn anew in each epoch, for each one met.
-        learning_rate: of Adam.
-        init_scale: standard deviation of the first vectors.
-        n_epochs: None for 10 or, on a thin log, for 500 steps of training at least, in 10 to 40
-        epochs. batch_size, seed: as the names say.
-
-    Attributes:
-        model_: the trained Keras model; inputs `user_id` (batch,) and `item_id` (batch, m), output
-        (batch, m). reg_, n_epochs_: as given or as chosen.
-        user_factors_, item_factors_, item_bias_: p, q, b.
-        history_: "loss" -> loss of each epoch.
-
-    >>> model = BPR(n_factors=4).build(n_users=10, n_items=20)
-    >>> model.predict({"user_id": np.array([3, 3]), "item_id": np.array([[0, 19], [1, 2]])}, verbose=0).shape
-    (2, 2)
-    """
-
-    n_factors: Count = 64
-    reg: NotNegative | None = None
-    n_negatives: Count = 4
-    learning_rate: Positive = 0.02
-    init_scale: Positive = 0.1
-    n_epochs: Count | None = None
-    batch_size: Count = 4096
-    seed: Seed = 0
-
-    @heart(
-        "User and item vectors, an item bias from 0, a score for each of the m items; compiled with bpr_loss."
-    )
-    def build(self, n_users: int, n_items: int) -> keras.Model:
-        """The compiled model: `fit({"user_id": u, "item_id": i}, labels)` works on its own.
-
-        Args:
-            n_users, n_items: sizes of the tables; ids are indices below them.
-        """
-        user_id = keras.Input((), dtype="int32", name="user_id")  # (batch,)
-        item_id = keras.Input((None,), dtype="int32", name="item_id")  # (batch, m)
-        p = self._table(n_users, "user")(user_id)  # (batch, n_factors)
-        q = self._table(n_items, "item")(item_id)  # (batch, m, n_factors)
-        bias = layers.Embedding(n_items, 1, embeddings_initializer="zeros", name="bias")(
-            item_id
-        )  # (batch, m, 1)
-        affinity = ops.matmul(q, ops.expand_dims(p, -1))  # (batch, m, 1)
-        scores = ops.squeeze(affinity + bias, -1)  # (batch, m)
-
-        model = RankingModel({"user_id": user_id, "item_id": item_id}, scores, name="bpr")
-        model.compile(optimizer=keras.optimizers.Adam(self.learning_rate), loss=bpr_loss)
-        return model
-
-    def _table(self, n: int, name: str) -> layers.Embedding:
-        penalty = getattr(self, "reg_", USUAL_REG) if self.reg is None else self.reg
-        return layers.Embedding(
-            n,
-            self.n_factors,
-            name=name,
-            embeddings_initializer=keras.initializers.RandomNormal(stddev=self.init_scale),
-            embeddings_regularizer=keras.regularizers.L2(penalty),
-        )
-
-    def _build(self, data: Dataset) -> keras.Model:
-        self.reg_ = (
-            THIN_SHARE * embedding_penalty(data.seen, USUAL_REG)
-            if is_thin(data.seen)
-            else USUAL_REG
-        )
-        self.n_epochs_ = enough_epochs(
-            data.seen, USUAL_EPOCHS, steps=-(-data.seen.nnz // self.batch_size)
-        )
-        if self.reg is not None:
-            self.reg_ = self.reg
-        if self.n_epochs is not None:
-            self.n_epochs_ = self.n_epochs
-        return self.build(data.n_users, data.n_items)
-
-    def _n_epochs(self) -> int:
-        return self.n_epochs_
-
-    def _fit(self, data: Dataset) -> None:
-        super()._fit(data)
-        self.item_bias_ = self.model_.get_layer("bias").get_weights()[0][:, 0]
-        # Never moved: random, and nobody's taste.
-        self.user_factors_[np.diff(data.seen.indptr) == 0] = 0
-
-    def _vectors(self) -> tuple[np.ndarray, np.ndarray]:
-        return self.model_.get_layer("user").get_weights()[0], self.model_.get_layer(
-            "item"
-        ).get_weights()[0]
