@@ -506,10 +506,14 @@ def test_a_model_of_nan_is_an_error_not_a_list(
 ) -> None:
     _, _, data, recommender = fitted
     monkeypatch.setattr(
-        type(recommender), "_score", lambda self, users: np.full((len(users), data.n_items), np.nan)
+        type(recommender),
+        "_score_requests",
+        lambda self, requests: np.full((len(requests), data.n_items), np.nan),
     )
     monkeypatch.setattr(
-        type(recommender), "_predict", lambda self, users, items: np.full(len(users), np.nan)
+        type(recommender),
+        "_predict_pairs",
+        lambda self, users, items, context: np.full(len(users), np.nan),
     )
     for call in (
         lambda: recommender.score([0]),

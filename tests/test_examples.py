@@ -53,7 +53,7 @@ def blocks() -> Dataset:
 EXAMPLES = {
     "multi_task": (SharedBottom(n_epochs=60, batch_size=64), impressions),
     "sequence": (NextItem(), cycles),
-    "context": (HourMachine(n_epochs=60, batch_size=64), days),
+    "context": (HourMachine(n_factors=4, n_epochs=30, batch_size=64), days),
     "own_step": (OwnStep(), blocks),
 }
 
@@ -118,7 +118,6 @@ def test_the_hour_decides(fitted: dict) -> None:
         found = model.recommend(["u1", "u2"], 4, exclude_seen=False, context=context)
         assert set(found.items.ravel().tolist()) <= set(best)
     both = model.recommend(["u1", "u1"], 4, exclude_seen=False, context={"hour": [9, 21]})
-    assert both.items.max(axis=1).tolist() == [m for m in both.items.max(axis=1).tolist() if m]
     assert both.items[0].max() < 60 <= both.items[1].min()
     events = days().interactions
     assert model.predict_events(events)["met"].mean() > 0.6, "what happened, in its own hour"

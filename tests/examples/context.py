@@ -10,7 +10,7 @@ import numpy as np
 from keras import layers, ops
 
 from keras_recs.core.hyperparameters import Count, Positive, Seed
-from keras_recs.data import Dataset, NegativeSampler
+from keras_recs.data import Dataset
 from keras_recs.neural import Epoch, PairRecommender, train
 
 
@@ -39,18 +39,17 @@ class HourMachine(PairRecommender):
         return model
 
     def _epochs(self, data: Dataset, rng: np.random.Generator) -> Iterator[Epoch]:
-        events, sampler = data.interactions, NegativeSampler(data, seed=rng)
+        events = data.interactions
         while True:
-            other = sampler.sample(events.users, 1)[:, 0]  # the same user and hour, another item
+            # any item: what was met by night may be a negative by day
+            other = rng.integers(0, data.n_items, len(events))
             inputs = {
                 "user_id": np.tile(events.users, 2).astype("int32"),
                 "item_id": np.concatenate([events.items, other]).astype("int32"),
                 "hour": np.tile(events.contexts["hour"], 2).astype("int32"),
             }
             met = np.repeat([1.0, 0.0], len(events)).astype("float32")[:, None]
-            yield Epoch(inputs, {"met": met}).take(
-                rng.permutation(np.flatnonzero(inputs["item_id"] >= 0))
-            )
+            yield Epoch(inputs, {"met": met}).take(rng.permutation(len(met)))
 
     def _fit(self, data: Dataset) -> None:
         epochs = self._epochs(data, np.random.default_rng(self.seed))
