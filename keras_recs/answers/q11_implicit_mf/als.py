@@ -65,10 +65,12 @@ def objective(
     """
     users, items = r.tocoo().coords
     score = np.einsum("nf,nf->n", x[users], y[items])  # (n_observed,)
-    errors = ((x.T @ x) * (y.T @ y)).sum() + (
-        (1 + alpha * r.data) * (1 - score) ** 2 - score**2
-    ).sum()
-    return float(errors + x_reg @ (x**2).sum(axis=1) + y_reg @ (y**2).sum(axis=1))
+    # all pairs as if nothing had been observed: target 0, confidence 1
+    unobserved = ((x.T @ x) * (y.T @ y)).sum()
+    # what the observed ones cost more than that: target 1, confidence 1 + α r
+    observed = ((1 + alpha * r.data) * (1 - score) ** 2 - score**2).sum()
+    l2_penalty = x_reg @ (x**2).sum(axis=1) + y_reg @ (y**2).sum(axis=1)
+    return float(unobserved + observed + l2_penalty)
 
 
 @heart("For each row, reg times its mean confidence over all columns to the power of exponent.")
@@ -93,19 +95,21 @@ def half_step(
         reg: λ of each row.
         n_steps: of the conjugate gradients.
     """
+    # what all rows share, in the basis in which it is diagonal
     shared, basis = np.linalg.eigh(y.T @ y)  # YᵀY = basis · diag(shared) · basisᵀ
-    x, y = x @ basis, y @ basis
+    x = x @ basis
+    y = y @ basis
 
     def solve(rows: np.ndarray) -> None:
+        # the normal equations of some rows: (D + Zᵀ diag(α r) Z) x = Σ (1 + α r) y
         met, weight = gather(y, r, rows)  # (n_rows, n_met, n_factors), (n_rows, n_met)
         confidence = np.where(weight > 0, 1 + alpha * weight, 0)
         target = (confidence[:, None, :] @ met)[:, 0]  # (n_rows, n_factors)
         diagonal = np.maximum(shared, 0) + reg[rows, None]  # (n_rows, n_factors)
         x[rows] = conjugate_gradients(x[rows], met, alpha * weight, target, diagonal, n_steps)
 
-    with ThreadPoolExecutor(
-        os.cpu_count()
-    ) as pool:  # no two blocks share a row, and NumPy runs beside itself
+    # no two blocks share a row, and NumPy runs beside itself
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(solve, blocks(np.diff(r.indptr), y.shape[1])))
     return x @ basis.T
 
@@ -145,12 +149,15 @@ def conjugate_gradients(
     direction = residual / diagonal
     size = inner(residual, direction)
     for _ in range(n_steps):
+        # as far along the direction as lowers the error most
         image = times(direction)
         step = size / np.maximum(inner(direction, image), tiny)
         x = x + step * direction
         residual = residual - step * image
+        # the next direction: what is left, preconditioned, less what was done already
         scaled = residual / diagonal
-        size, before = inner(residual, scaled), size
+        before = size
+        size = inner(residual, scaled)
         direction = scaled + size / np.maximum(before, tiny) * direction
     return x
 
@@ -251,18 +258,20 @@ class ImplicitALS(FactorRecommender):
             )
         self.alpha_ = confidence_of(r) if self.alpha is None else self.alpha
         self.reg_ = penalty_for(self.alpha_) if self.reg is None else self.reg
+        # λ grows with how much a user or an item weighs
         by_item = r.T.tocsr()
         user_reg = penalties(r, self.alpha_, self.reg_, self.reg_exponent)
         item_reg = penalties(by_item, self.alpha_, self.reg_, self.reg_exponent)
+        # small random items; the users follow from them
+        rng = np.random.default_rng(self.seed)
         x = np.zeros((data.n_users, self.n_factors), np.float32)
-        y = np.random.default_rng(self.seed).standard_normal(
-            (data.n_items, self.n_factors), np.float32
-        )
+        y = rng.standard_normal((data.n_items, self.n_factors), np.float32)
         y *= 0.1 / self.n_factors**0.5
         for _ in progress(range(self.n_iterations), description="alternating least squares"):
             x = half_step(x, y, r, self.alpha_, user_reg, self.n_steps)
             y = half_step(y, x, by_item, self.alpha_, item_reg, self.n_steps)
-        self.user_factors_, self.item_factors_ = x, y
+        self.user_factors_ = x
+        self.item_factors_ = y
 
     @heart("The half step for one new row: what the user met, its own λ, from zero.")
     def fold_in(self, items: Any) -> np.ndarray:
