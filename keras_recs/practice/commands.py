@@ -197,9 +197,9 @@ def _report_check(
     reference: bool,
 ) -> None:
     """One plain report of a check."""
-    from keras_recs.practice.screen import Screen, next_exercise
+    from keras_recs.practice.screen import Screen
 
-    q, hunted = exercise.q, exercise.hunted
+    hunted = exercise.hunted
     screen = Screen()
     screen.header(found, hunted)
     for part in new:
@@ -227,12 +227,7 @@ def _report_check(
         part = found.next
         screen.reference(found, [part.name] if part is not None else list(found.answer))
     if found.passed:
-        said = exercise.repaired(found)
-        if said:
-            screen.add(said, colour="green")
-            screen.next_hunt(exercise)
-        else:
-            screen.finished(found, next_exercise(q, exercise.notes))
+        screen.passed(found, exercise)
     else:
         more = [] if hint or found.broken else ["--hint for a hint"]
         more += [] if everything else [f"--all for all {len(found.behaviours)} behaviours"]

@@ -276,6 +276,15 @@ class Screen:
                 colour = {"-": "red", "+": "green"}.get(line[:1])
                 self.lines.append(self.paint(line, colour))
 
+    def passed(self, check: Check, exercise: Any) -> None:
+        """What comes after a check that passed: the next hunt, or the next exercise."""
+        said = exercise.repaired(check)
+        if said:
+            self.add(said, colour="green")
+            self.next_hunt(exercise)
+        else:
+            self.finished(check, next_exercise(exercise.q, exercise.notes))
+
     def next_hunt(self, exercise: Any) -> None:
         """After a bug hunt, the next one."""
         from keras_recs.practice.defects import defects

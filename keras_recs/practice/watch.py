@@ -248,12 +248,7 @@ class Watch:
             screen.cost(check, part)
         name, levels = exercise.hints(check)
         if check.passed:
-            said = exercise.repaired(check)
-            if said:
-                screen.add(said, colour="green")
-                screen.next_hunt(exercise)
-            else:
-                screen.finished(check, next_exercise(exercise.q, exercise.notes))
+            screen.passed(check, exercise)
         else:
             for part in check.parts:
                 if part.name in self.first and part.state == NOT_RUN and not check.ended:
