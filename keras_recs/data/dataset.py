@@ -279,6 +279,31 @@ class Dataset:
         """(n_items,) int64: how many different users met each item."""
         return np.bincount(self.seen.indices, minlength=self.n_items)
 
+    def positives(self, label: str) -> Dataset:
+        """The events whose `label` is true, such as what was clicked of what was shown, with the
+        same users, items and side data.
+
+        Of impressions, what was seen and popular should mean clicked, not shown: `seen`,
+        `popularity` and samplers of what this gives do.
+
+        Raises:
+            ValueError: the data set has no such label, or the label is never true.
+
+        >>> shown = Dataset.from_arrays([1, 1, 2], [10, 20, 20], labels={"click": [1, 0, 1]})
+        >>> shown.positives("click").popularity.tolist(), shown.popularity.tolist()
+        ([1, 1], [1, 2])
+        """
+        labels = self.interactions.labels
+        if label not in labels:
+            raise ValueError(
+                f"label must be one of {', '.join(map(repr, labels)) or 'none, for there are none'}; "
+                f"got {label!r}"
+            )
+        true = np.asarray(labels[label]) > 0
+        if not true.any():
+            raise ValueError(f"label {label!r} is true of no event in {self.name!r}")
+        return self.with_interactions(self.interactions.take(true))
+
     # --- side data --------------------------------------------------------------------------------
 
     @cached_property

@@ -1,8 +1,13 @@
-"""Each user's history in time order, and how much an event counts by its age."""
+"""Each user's history in time order, rows to learn the next item from, and how much an event counts
+by its age.
+
+A row of a history is right-aligned, the latest item last; 0 is padding and i + 1 is item i.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -49,6 +54,97 @@ class Sequences:
         users = np.repeat(np.arange(len(self)), np.diff(self.starts))
         out[users[keep], length - 1 - ages[keep]] = self.items[keep]
         return out
+
+    def histories(self, length: int) -> np.ndarray:
+        """(n_users, length) int32: the latest `length` items of each user, 0 for padding and i + 1
+        for item i.
+
+        >>> from keras_recs.data import from_matrix
+        >>> Sequences.of(from_matrix([[1, 1, 1], [0, 1, 0]])).histories(2).tolist()
+        [[2, 3], [0, 2]]
+        """
+        return (self.padded(length) + 1).astype(np.int32)
+
+    def _before(self, ends: np.ndarray, users: np.ndarray, length: int) -> np.ndarray:
+        """(n, length) int32: of each user the `length` items before the place `ends` in `items`."""
+        place = ends[:, None] + np.arange(-length, 0)  # (n, length)
+        there = place >= self.starts[users][:, None]
+        return np.where(there, self.items[np.maximum(place, 0)] + 1, 0).astype(np.int32)
+
+
+class Windows(NamedTuple):
+    """Rows to learn the next item from.
+
+    Attributes:
+        users: (n,) whose they are.
+        history: (n, length) int32, what the user met before, 0 for padding and i + 1 for item i.
+        target: (n,) int32, the index of the item that came next.
+    """
+
+    users: np.ndarray
+    history: np.ndarray
+    target: np.ndarray
+
+
+def windows(data: Dataset, length: int, *, stride: int = 1, least: int = 1) -> Windows:
+    """A row for each event that has others before it: the `length` before it, and its item.
+
+    Without time stamps the order of the data stands for time; events at the same time keep it.
+
+    Args:
+        length: items of a history.
+        stride: take every stride-th event of a user only, counted from the latest, which is always
+            taken.
+        least: how many events a history must have.
+
+    >>> from keras_recs.data import Dataset
+    >>> log = Dataset.from_arrays(["a"] * 4, [10, 20, 30, 20], timestamps=[1, 2, 3, 4])
+    >>> rows = windows(log, 2)
+    >>> rows.history.tolist(), rows.target.tolist()
+    ([[0, 1], [1, 2], [2, 3]], [1, 2, 1])
+    """
+    whole_number("length", length)
+    whole_number("stride", stride)
+    whole_number("least", least)
+    sequences = Sequences.of(data)
+    counts = np.diff(sequences.starts)
+    users = np.repeat(np.arange(len(sequences)), counts)  # (n_events,)
+    place = np.arange(len(users))
+    known = place - sequences.starts[users]  # events before each
+    taken = (known >= least) & (sequences.ages() % stride == 0)
+    users, place = users[taken], place[taken]
+    history = sequences._before(place, users, length)
+    return Windows(users, history, sequences.items[place].astype(np.int32))
+
+
+def histories_before(data: Dataset, length: int) -> np.ndarray:
+    """(n_events, length) int32: what each event's user had met before it, in the order of
+    `data.interactions`.
+
+    Events at the same time are not before each other: what stood on one page does not know how the
+    page was answered. Without time stamps the order of the data stands for time.
+
+    >>> from keras_recs.data import Dataset
+    >>> log = Dataset.from_arrays(["a"] * 3, [10, 20, 30], timestamps=[5, 5, 9])
+    >>> histories_before(log, 2).tolist()
+    [[0, 0], [0, 0], [1, 2]]
+    """
+    whole_number("length", length)
+    sequences = Sequences.of(data)
+    events = data.interactions
+    users = events.users[sequences.rows]  # (n_events,) in the order of the sequences
+    place = np.arange(len(users))
+    if events.timestamps is not None:
+        keys = [users, events.timestamps[sequences.rows]]
+        if events.nanoseconds is not None:
+            keys.append(events.nanoseconds[sequences.rows])
+        later = np.zeros(len(users), bool)  # whether an event is of another moment than the last
+        for key in keys:
+            later[1:] |= key[1:] != key[:-1]
+        place = np.maximum.accumulate(np.where(later, place, 0))  # where its moment begins
+    out = np.empty((len(users), length), np.int32)
+    out[sequences.rows] = sequences._before(place, users, length)
+    return out
 
 
 def recency_weighted(data: Dataset, decay: float) -> sparse.csr_array:
