@@ -67,9 +67,10 @@ class Sequences:
 
     def _before(self, ends: np.ndarray, users: np.ndarray, length: int) -> np.ndarray:
         """(n, length) int32: of each user the `length` items before the place `ends` in `items`."""
+        codes = (self.items + 1).astype(np.int32)
         place = ends[:, None] + np.arange(-length, 0)  # (n, length)
         there = place >= self.starts[users][:, None]
-        return np.where(there, self.items[np.maximum(place, 0)] + 1, 0).astype(np.int32)
+        return np.where(there, codes[np.maximum(place, 0)], np.int32(0))
 
 
 class Windows(NamedTuple):

@@ -127,7 +127,7 @@ class FeatureTable:
             self.fields[name] = Field(name, of, kind, 1)
         else:
             rows = [_several(value) for value in column] if kind == "multiple" else None
-            flat: Iterable[Any] = column if rows is None else (v for row in rows for v in row)
+            flat = column if rows is None else [value for row in rows for value in row]
             values = _often(flat, least)
             width = 1 if rows is None else max(1, max(map(len, rows), default=1))
             self.fields[name] = Field(name, of, kind, len(values) + 1, width, values)
@@ -234,13 +234,12 @@ def _distinct(column: Any) -> tuple[Any, np.ndarray]:
     return list(number), np.array(place, np.int64)
 
 
-def _often(values: Iterable[Any], least: int) -> tuple[Hashable, ...]:
+def _often(values: Any, least: int) -> tuple[Hashable, ...]:
     """The values that come `least` times, in order; what is missing is no value."""
-    counts: dict[Hashable, int] = {}
-    for value in map(_plain, values):
-        if value is not None:
-            counts[value] = counts.get(value, 0) + 1
-    kept = [value for value, count in counts.items() if count >= least]
+    different, place = _distinct(values)
+    counts = np.bincount(place, minlength=len(different))
+    plain = [_plain(value) for value in different]
+    kept = [v for v, n in zip(plain, counts, strict=True) if v is not None and n >= least]
     return tuple(sorted(kept, key=lambda value: (type(value).__name__, value)))
 
 
