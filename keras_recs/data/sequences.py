@@ -67,10 +67,11 @@ class Sequences:
 
     def _before(self, ends: np.ndarray, users: np.ndarray, length: int) -> np.ndarray:
         """(n, length) int32: of each user the `length` items before the place `ends` in `items`."""
-        codes = (self.items + 1).astype(np.int32)
-        place = ends[:, None] + np.arange(-length, 0)  # (n, length)
-        there = place >= self.starts[users][:, None]
-        return np.where(there, codes[np.maximum(place, 0)], np.int32(0))
+        codes = np.concatenate([np.zeros(length, np.int32), (self.items + 1).astype(np.int32)])
+        rows = np.lib.stride_tricks.sliding_window_view(codes, length)[ends]  # (n, length), a copy
+        known = (ends - self.starts[users]).astype(np.int32)  # (n,) how many are the user's own
+        rows[np.arange(length, dtype=np.int32) < length - known[:, None]] = 0
+        return rows
 
 
 class Windows(NamedTuple):
