@@ -17,6 +17,7 @@ from keras_recs.questions.names import nearest
 _OWN = {
     "list": "listing",
     "show": "show",
+    "glossary": "glossary",
     "run": "run",
     "leaderboard": "leaderboard",
     "assets": "assets",

@@ -8,7 +8,7 @@ import random
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import click
@@ -18,7 +18,8 @@ from keras_recs.interview.memory import Memory, keys
 from keras_recs.interview.texts import LEVELS, Interview, interview
 from keras_recs.interview.words import WORDS
 from keras_recs.questions import QUESTIONS, Question
-from keras_recs.terminal.tables import console
+from keras_recs.questions.glossary import Term, look_up, terms_in
+from keras_recs.terminal.tables import can_show, console
 
 WIDEST = 100  # longer lines are hard to read
 
@@ -57,9 +58,11 @@ class Session:
         self._show(texts.asked, bold=True)
         self.out.print()
         main, *others = keys(q)
-        seconds = self._wait(self.words["press enter"])
+        self.line(self.words["look up"])
+        seconds, said = self._wait(self.words["press enter"])
         self._title(self.words["the answer"])
         self._show(texts.sixty_seconds)
+        self._terms(texts.terms, said)
         self._rubric(texts)
         self._grade(main, seconds)
         for index, (key, follow_up) in enumerate(zip(others, texts.follow_ups, strict=True), 1):
@@ -68,9 +71,11 @@ class Session:
                 continue
             self._title(self.words["follow-up"].format(index=index, total=len(others)))
             self._show(follow_up.question, bold=True)
-            seconds = self._wait(self.words["press enter again"])
+            seconds, said = self._wait(self.words["press enter again"])
             self._title(self.words["an answer"])
             self._show(follow_up.answer)
+            if said:
+                self._terms(terms_in(follow_up.answer), said)
             self._grade(key, seconds)
 
     def last_words(self, ended: bool) -> None:
@@ -101,15 +106,41 @@ class Session:
         self.out.print()
         self._show(f"{self.words['a strong candidate']}{texts.sentence}")
 
-    def _wait(self, prompt: str) -> float:
-        """Wait for Enter, and say how long it took."""
+    def _terms(self, terms: Sequence[Term], said: str) -> None:
+        """The terms of an answer: those that were `said`, by whatever name, and the others."""
+        named = [term for term in terms if term in terms_in(said)]
+        others = [term for term in terms if term not in named]
+        rest = "to say too" if named else "to say"
+        for words, some in (("you said", named), (rest, others)):
+            if some:
+                names = self.words[", "].join(self._both_names(term) for term in some)
+                self.out.print()
+                self._show(self.words[words].format(terms=names))
+
+    def _both_names(self, term: Term) -> str:
+        """A term in both languages, that of the session first, where the screen can show it."""
+        own, other = (term.zh, term.en) if self.language == "zh" else (term.en, term.zh)
+        return f"{own} ({other})" if own != other and can_show(other) else own
+
+    def _explain(self, asked: str) -> None:
+        """What a term means, in the language of the session."""
+        try:
+            found = look_up(asked)
+        except KeyError as error:
+            self.line(error.args[0])
+            return
+        for term in found:
+            self.line(f"{self._both_names(term)}{self.words[':']}{term.meaning(self.language)}")
+
+    def _wait(self, prompt: str) -> tuple[float, str]:
+        """Wait for Enter, and say how long it took; the seconds, and what was typed before it."""
         self._say(prompt)
         begin = time.monotonic()
         with _clock(begin):
-            self._read()
+            said = self._read()
         seconds = time.monotonic() - begin
         self.line(self.words["you took"].format(time=minutes_and_seconds(seconds)))
-        return seconds
+        return seconds, said.strip()
 
     def _grade(self, key: str, seconds: float) -> None:
         """Ask for a grade until there is one, and keep it."""
@@ -131,13 +162,16 @@ class Session:
         self.out.file.flush()
 
     def _read(self) -> str:
-        """A line that the reader typed; a q alone ends everywhere."""
-        line = sys.stdin.readline() if sys.stdin is not None else ""
-        if not _typed():
-            self.out.print()  # nobody pressed Enter on this screen
-        if not line or line.strip().lower() == "q":
-            raise Ended
-        return line
+        """A line that the reader typed; a q alone ends everywhere, and a ? explains a term."""
+        while True:
+            line = sys.stdin.readline() if sys.stdin is not None else ""
+            if not _typed():
+                self.out.print()  # nobody pressed Enter on this screen
+            if not line or line.strip().lower() == "q":
+                raise Ended
+            if not (asked := line.strip()).startswith(("?", "？")):
+                return line
+            self._explain(asked[1:].strip())
 
 
 def choose(memory: Memory, done: set[int]) -> Question | None:

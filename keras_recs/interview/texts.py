@@ -33,6 +33,7 @@ from itertools import zip_longest
 from typing import NamedTuple
 
 from keras_recs.questions import Question, question
+from keras_recs.questions.glossary import Term, terms_in
 
 LANGUAGES = ("en", "zh")
 LEVELS = ("fails", "weak", "fair", "strong")
@@ -120,6 +121,15 @@ class Interview:
     @property
     def built(self) -> bool:
         return bool(self.sixty_seconds)
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        """The terms of the glossary that the 60-second answer names, in its order.
+
+        >>> [term.en for term in interview(5, "zh").terms][:4]
+        ['rating', 'global mean', 'user bias', 'item bias']
+        """
+        return terms_in(self.sixty_seconds, among=self.number)
 
 
 @dataclass(frozen=True)
