@@ -113,14 +113,14 @@ class Session:
         rest = "to say too" if named else "to say"
         for words, some in (("you said", named), (rest, others)):
             if some:
-                names = self.words[", "].join(self._both_names(term) for term in some)
+                names = self.words[", "].join(self._name(term) for term in some)
                 self.out.print()
                 self._show(self.words[words].format(terms=names))
 
-    def _both_names(self, term: Term) -> str:
-        """A term in both languages, that of the session first, where the screen can show it."""
-        own, other = (term.zh, term.en) if self.language == "zh" else (term.en, term.zh)
-        return f"{own} ({other})" if own != other and can_show(other) else own
+    def _name(self, term: Term) -> str:
+        """What a term is called; in English with the Chinese beside it, where the screen has it."""
+        beside = self.language == "en" and can_show(term.zh)
+        return f"{term.en} ({term.zh})" if beside else term.name(self.language)
 
     def _explain(self, asked: str) -> None:
         """What a term means, in the language of the session."""
@@ -130,7 +130,7 @@ class Session:
             self.line(error.args[0])
             return
         for term in found:
-            self.line(f"{self._both_names(term)}{self.words[':']}{term.meaning(self.language)}")
+            self.line(f"{self._name(term)}{self.words[':']}{term.meaning(self.language)}")
 
     def _wait(self, prompt: str) -> tuple[float, str]:
         """Wait for Enter, and say how long it took; the seconds, and what was typed before it."""

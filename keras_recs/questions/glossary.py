@@ -84,9 +84,12 @@ def glossary() -> tuple[Term, ...]:
 
 def _term(topic: str, entry: dict[str, Any]) -> Term:
     """An entry of the file, its lists as tuples."""
-    values = {key: tuple(v) if isinstance(v, list) else v for key, v in entry.items()}
+    values: dict[str, Any] = {
+        key: tuple(v) if isinstance(v, list) else v for key, v in entry.items()
+    }
     elsewhere = {symbol: tuple(used) for symbol, used in entry.get("elsewhere", {}).items()}
-    return Term(topic=topic, **{**values, "elsewhere": elsewhere})
+    values["elsewhere"] = elsewhere
+    return Term(topic=topic, **values)
 
 
 def look_up(asked: str) -> tuple[Term, ...]:
@@ -116,7 +119,7 @@ def _rank(term: Term, asked: str, wanted: str) -> int | None:
     if wanted in (_bare(term.en), _bare(term.zh)):
         return 0
     # μ is not M, k is not K: case counts in symbols
-    if asked == term.symbol or wanted in map(_bare, term.parameters):
+    if (asked and asked == term.symbol) or wanted in map(_bare, term.parameters):
         return 1
     return 2 if wanted in map(_bare, (*term.also, *term.also_zh)) else None
 

@@ -195,7 +195,7 @@ class SmolLM2:
         hidden, _ = self._read(ids, tf.repeat(past, n, axis=2))
         before = tf.concat(
             [tf.repeat(last, n, axis=0), hidden[:, :-1]], axis=1
-        )  # the state that foretells each token
+        )  # the state that predicts each token
         states, wanted = before[on], ids[on]
         found = np.zeros(ids.shape, np.float32)
         found[on] = np.concatenate(
@@ -252,7 +252,7 @@ class SmolLM2:
 class SmolLM2Encoder(NeuralEncoder):
     """Mean of the hidden states of one block, over the tokens of the text.
 
-    The model was trained to foretell the next token, not to put like beside like. Its vectors share
+    The model was trained to predict the next token, not to put like beside like. Its vectors share
     a large common part: cosines of unrelated texts lie near 0.95, and only their order means
     something. Text after the first 256 tokens is not read.
 
