@@ -50,6 +50,7 @@ HAN = re.compile("[\u3400-\u9fff]")
 RENAMED = {"k": "n_neighbors", "neighbours": "n_neighbors", "components": "n_components"}
 #: Symbols as formulas on the pages write them.
 TEX = {"σ": r"\sigma", "ν": r"\nu", "η": r"\eta", "α": r"\alpha", "δ": r"\delta", "μ": r"\mu"}
+TEX |= {"γ": r"\gamma", "τ": r"\tau", "λ": r"\lambda"}
 #: What Chinese texts write in Latin letters: names that have no other, and code.
 LATIN = set(
     """
@@ -132,6 +133,12 @@ def test_other_symbols_of_a_page_are_no_symbol_of_the_term_itself() -> None:
     for term in glossary():
         assert term.symbol not in term.elsewhere, term.en
         assert all(set(used) <= numbers for used in term.elsewhere.values()), term.en
+        for symbol, used in term.elsewhere.items():
+            signs = {symbol, TEX.get(symbol, symbol), symbol.replace("_u", "[u]"), symbol[0] + "[i"}
+            for number in used if NOTEBOOKS.is_dir() else ():
+                assert any(sign in of_question(number) for sign in signs), (
+                    f"{term.en}: question {number} no longer writes {symbol}"
+                )
 
 
 @pytest.mark.parametrize("term", glossary(), ids=lambda term: term.en)
