@@ -49,6 +49,7 @@ def values(term: Term) -> dict[str, Any]:
         "also_zh": list(term.also_zh),
         "parameters": list(term.parameters),
         "differs": term.differs,
+        "ranges": term.ranges,
         "computed": list(term.computed),
         "questions": list(term.questions),
     }
@@ -69,6 +70,7 @@ def text(term: Term) -> str:
             f"{symbol} in {_numbers(used)}" for symbol, used in term.elsewhere.items()
         ),
         "differs": term.differs,
+        "ranges": term.ranges,
         "computed by": ", ".join(term.computed),
         "questions": ", ".join(map(str, term.questions)),
     }

@@ -29,7 +29,8 @@ class Term:
         symbol: in formulas; "" where it has none.
         elsewhere: symbol -> numbers of the questions whose pages use that one instead.
         parameters: names of constructor arguments that hold it.
-        differs: where arguments of one name have several ranges or units, why.
+        differs: where equal names stand for several units or ways, which.
+        ranges: where arguments of one name have several ranges, why.
         computed: dotted names of what computes it.
         questions: numbers of the questions where it is used.
         avoid, avoid_zh: wrong names for it.
@@ -46,6 +47,7 @@ class Term:
     elsewhere: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     parameters: tuple[str, ...] = ()
     differs: str = ""
+    ranges: str = ""
     computed: tuple[str, ...] = ()
     questions: tuple[int, ...] = ()
     avoid: tuple[str, ...] = ()
