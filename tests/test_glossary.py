@@ -229,7 +229,7 @@ def prose() -> Iterator[tuple[str, str]]:
     """(where, text) of what is written for readers: docstrings, interview texts, defects and the
     Markdown of notebooks."""
     for file in sorted(PACKAGE.rglob("*.py")):
-        if "/tests/" in file.as_posix():
+        if "tests" in file.relative_to(PACKAGE).parts:
             continue
         tree = ast.parse(file.read_text(encoding="utf8"))
         for node in ast.walk(tree):
