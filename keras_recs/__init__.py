@@ -15,6 +15,8 @@ import importlib
 import sys
 from typing import Any
 
+from keras_recs.core import registry
+
 __version__ = "0.1.0"
 
 _PLACES = {
@@ -39,10 +41,19 @@ _PLACES = {
     "keras_recs.questions.loading": ["load"],
     "keras_recs.questions": ["QUESTIONS", "question"],
     "keras_recs.core.recommendations": ["Recommendations"],
+    "keras_recs.core.composite": ["CompositeRecommender"],
     "keras_recs.core.recommender": ["Recommender"],
     "keras_recs.text": ["TextEncoder", "load_encoder"],
 }
 _HOME = {name: module for module, names in _PLACES.items() for name in names}
+
+
+def _find_class(name: str, module: str) -> type | None:
+    """A class of the catalogue or a baseline, imported when a saved file names it."""
+    return importlib.import_module("keras_recs.questions.loading").find_class(name, module)
+
+
+registry.FINDERS.append(_find_class)
 
 
 def __getattr__(name: str) -> Any:

@@ -120,7 +120,7 @@ class Hyperparameters:
         >>> EASE().set_params(reg=100, recency=10)
         EASE(reg=100.0, recency=10.0)
         """
-        known = self.get_params()
+        known = self.get_params(deep=False)
         unknown = [name for name in params if name not in known]
         if unknown:
             raise ValueError(
@@ -132,7 +132,9 @@ class Hyperparameters:
         return self
 
     def __repr__(self) -> str:
-        settings = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items())
+        settings = ", ".join(
+            f"{name}={value!r}" for name, value in self.get_params(deep=False).items()
+        )
         return f"{type(self).__name__}({settings})"
 
 

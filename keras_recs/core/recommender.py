@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from keras_recs.core import storage
+from keras_recs.core import registry, storage
 from keras_recs.core.hyperparameters import Hyperparameters
 from keras_recs.core.recommendations import Recommendations
 from keras_recs.core.requests import (
@@ -80,6 +80,10 @@ class Recommender(Hyperparameters, abc.ABC):
     >>> [item for item, _ in ease.similar_items(0, k=1).of()]
     [1]
     """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        registry.register(cls)
 
     #: What the data set must hold, by the names that `Dataset.has` knows.
     requires: ClassVar[tuple[str, ...]] = ()
@@ -334,14 +338,11 @@ class Recommender(Hyperparameters, abc.ABC):
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted recommender to one file: arrays, JSON and, for Keras answers, the
         `.keras` model."""
-        self._check_fitted()
-        state, blobs = self._state()
-        about = {
-            "class": type(self).__name__,
-            "module": type(self).__module__,
-            "params": self.get_params(),
-        }
-        storage.write(path, about, state, blobs)
+        storage.write(path, *self._saved())
+
+    def to_bytes(self) -> bytes:
+        """The file that `save` writes."""
+        return storage.packed(*self._saved())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
@@ -364,7 +365,9 @@ class Recommender(Hyperparameters, abc.ABC):
         if meta.get("class") != cls.__name__:
             raise storage.StorageError(f"{path} holds a {meta.get('class')}, not a {cls.__name__}")
         try:
-            recommender = cls(**meta["params"])
+            recommender = cls(**cls._loaded_params(meta["params"]))
+        except storage.StorageError as error:
+            raise storage.StorageError(f"{path}: {error}") from error
         except (KeyError, TypeError, ValueError) as error:
             raise storage.StorageError(
                 f"{path} was saved by another version of {cls.__name__}: {error}"
@@ -372,9 +375,29 @@ class Recommender(Hyperparameters, abc.ABC):
         try:
             recommender._restore(state, blobs)
             recommender._index_ids()
+        except storage.StorageError as error:
+            raise storage.StorageError(f"{path}: {error}") from error
         except (AttributeError, KeyError) as error:
             raise storage.StorageError(f"{path} is damaged: {error}") from error
         return recommender
+
+    def _saved(self) -> tuple[dict[str, Any], dict[str, Any], dict[str, bytes]]:
+        self._check_fitted()
+        about = {
+            "class": type(self).__name__,
+            "module": type(self).__module__,
+            "params": self._saved_params(),
+        }
+        return about, *self._state()
+
+    def _saved_params(self) -> dict[str, Any]:
+        """The hyperparameters as JSON values."""
+        return self.get_params(deep=False)
+
+    @classmethod
+    def _loaded_params(cls, params: dict[str, Any]) -> dict[str, Any]:
+        """What `_saved_params` gave, as the constructor takes it."""
+        return params
 
     def _state(self) -> tuple[dict[str, Any], dict[str, bytes]]:
         learned = {

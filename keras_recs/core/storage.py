@@ -12,7 +12,7 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from scipy import sparse
@@ -75,29 +75,42 @@ def write(
     path = Path(path)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with (
-            os.fdopen(handle, "wb") as file,
-            zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as out,
-        ):
-            kinds = {name: _kind(value) for name, value in state.items()}
-            for name, kind in kinds.items():
-                if kind is not None:
-                    _PUT[kind](out, name, state[name])
-            for name, content in (blobs or {}).items():
-                out.writestr(name, content)
-            document = {
-                "format": FORMAT,
-                **meta,
-                "kinds": {name: kind for name, kind in kinds.items() if kind is not None},
-                "values": {name: state[name] for name, kind in kinds.items() if kind is None},
-            }
-            out.writestr(META, json.dumps(document, indent=1, ensure_ascii=False))
+        with os.fdopen(handle, "wb") as file:
+            _pack(file, meta, state, blobs or {})
         # mkstemp makes private files; a saved model is an ordinary one
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def packed(
+    meta: dict[str, Any], state: dict[str, Any], blobs: dict[str, bytes] | None = None
+) -> bytes:
+    """The content of the file that `write` writes."""
+    buffer = io.BytesIO()
+    _pack(buffer, meta, state, blobs or {})
+    return buffer.getvalue()
+
+
+def _pack(
+    file: IO[bytes], meta: dict[str, Any], state: dict[str, Any], blobs: dict[str, bytes]
+) -> None:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as out:
+        kinds = {name: _kind(value) for name, value in state.items()}
+        for name, kind in kinds.items():
+            if kind is not None:
+                _PUT[kind](out, name, state[name])
+        for name, content in blobs.items():
+            out.writestr(name, content)
+        document = {
+            "format": FORMAT,
+            **meta,
+            "kinds": {name: kind for name, kind in kinds.items() if kind is not None},
+            "values": {name: state[name] for name, kind in kinds.items() if kind is None},
+        }
+        out.writestr(META, json.dumps(document, indent=1, ensure_ascii=False))
 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Any], dict[str, bytes]]:
@@ -108,13 +121,22 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Any], 
         FileNotFoundError: there is none.
     """
     with open(path, "rb") as file:
-        try:
-            with zipfile.ZipFile(file) as archive:
-                members = {name: archive.read(name) for name in archive.namelist()}
-        except DAMAGE as error:
-            raise StorageError(
-                f"{path} is truncated or not a saved recommender: {error}"
-            ) from error
+        return _unpack(file, path)
+
+
+def unpacked(content: bytes, name: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, bytes]]:
+    """What `packed` gave, as `read` gives it; errors call it `name`."""
+    return _unpack(io.BytesIO(content), name)
+
+
+def _unpack(
+    file: IO[bytes], path: str | os.PathLike[str]
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, bytes]]:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            members = {name: archive.read(name) for name in archive.namelist()}
+    except DAMAGE as error:
+        raise StorageError(f"{path} is truncated or not a saved recommender: {error}") from error
     if META not in members:
         raise StorageError(f"{path} is not a saved recommender: it has no {META}")
     try:

@@ -35,8 +35,8 @@ def load(path: str | os.PathLike[str]) -> Recommender:
     return _class_of(path, saved[0])._loaded(path, *saved)
 
 
-def _class_of(path: str | os.PathLike[str], meta: dict[str, Any]) -> type[Recommender]:
-    name, module = meta.get("class"), meta.get("module")
+def find_class(name: str, module: str) -> type[Recommender] | None:
+    """An answer or a baseline by the name and the module of its class; None for what is neither."""
     for question in QUESTIONS:
         for answer in question.answers:
             if answer.class_name == name and module in question.modules:
@@ -49,6 +49,13 @@ def _class_of(path: str | os.PathLike[str], meta: dict[str, Any]) -> type[Recomm
             and found.__module__ == BASELINES
         ):
             return found
+    return None
+
+
+def _class_of(path: str | os.PathLike[str], meta: dict[str, Any]) -> type[Recommender]:
+    name, module = meta.get("class"), meta.get("module")
+    if (found := find_class(str(name), str(module))) is not None:
+        return found
     where = f"{name} of {module}" if name and module else "recommender without a class"
     raise storage.StorageError(
         f"{path} holds a {where}, which is not part of keras_recs; "
