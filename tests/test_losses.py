@@ -291,6 +291,17 @@ def test_info_nce_compiles_under_xla_and_takes_half_precision() -> None:
     assert value.dtype == np.float32 and np.isfinite(value).all() and np.isfinite(gradient).all()
 
 
+@pytest.mark.parametrize("shape", [(None, None), (None, 6)])
+def test_a_batch_of_a_size_not_known_yet_is_taken(shape: tuple) -> None:
+    options = OPTIONS["all"]
+    traced = tf.function(
+        lambda x: info_nce_loss(x, **options),
+        input_signature=[tf.TensorSpec(shape, tf.float32)],
+    )
+    expected = info_nce_loss(PAIR_SCORES, **options).numpy()
+    assert traced(PAIR_SCORES).numpy() == pytest.approx(expected, rel=1e-5, abs=1e-6)
+
+
 def test_info_nce_says_what_is_wrong() -> None:
     with pytest.raises(ValueError, match=r"\(batch, batch\), got \(6, 5\)"):
         info_nce_loss(PAIR_SCORES[:, :5])

@@ -140,21 +140,18 @@ def info_nce_loss(
     [0.127 0.24  0.127]
     """
     scores = _at_least_float32(scores)
-    if len(scores.shape) != 2 or scores.shape[0] != scores.shape[1]:
+    if len(scores.shape) != 2 or _differ(scores.shape[:1], scores.shape[1:]):
         raise ValueError(f"scores must have shape (batch, batch), got {tuple(scores.shape)}")
     if temperature <= 0:
         raise ValueError(f"temperature must be greater than 0, got {temperature}")
     excluded = _not_negatives(scores, item_ids, user_ids, hits, mask)  # (batch, batch)
-    log_q = (
-        ops.zeros_like(scores[0]) if log_q is None else ops.cast(log_q, scores.dtype)
-    )  # (batch,)
     if mask is not None:
         # whatever stands in a row that is not real, an infinity, say, must not reach the gradient
         scores = ops.where(_outer_and(mask, mask), scores, 0)
-        log_q = ops.where(mask, log_q, 0)
 
     logits = scores / temperature  # (batch, batch)
-    losses = _diagonal_cross_entropy(logits - log_q, excluded)  # (batch,)
+    towards_items = logits if log_q is None else logits - ops.cast(log_q, logits.dtype)
+    losses = _diagonal_cross_entropy(towards_items, excluded)  # (batch,)
     if two_way:
         back = _diagonal_cross_entropy(ops.transpose(logits), ops.transpose(excluded))
         losses = (losses + back) / 2
@@ -261,15 +258,19 @@ def _pair(labels: Any, scores: Any) -> tuple[Any, Any]:
     """Labels and scores as tensors of one shape and one type of float."""
     scores = _at_least_float32(scores)
     labels = ops.cast(labels, scores.dtype)
-    if len(labels.shape) != len(scores.shape) or any(
-        a is not None and b is not None and a != b
-        for a, b in zip(labels.shape, scores.shape, strict=True)
-    ):
+    if _differ(labels.shape, scores.shape):
         raise ValueError(
             "labels and scores must have the same shape, (…, m), got "
             f"{tuple(labels.shape)} and {tuple(scores.shape)}"
         )
     return labels, scores
+
+
+def _differ(a: Any, b: Any) -> bool:
+    """Whether two shapes are known to differ; a size of None may yet be anything."""
+    if len(a) != len(b):
+        return True
+    return any(None not in sizes and sizes[0] != sizes[1] for sizes in zip(a, b, strict=True))
 
 
 def _at_least_float32(values: Any) -> Any:
