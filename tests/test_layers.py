@@ -24,6 +24,7 @@ from keras_recs.neural import (
     TargetAttention,
 )
 from keras_recs.neural.layers import masked_softmax
+from keras_recs.neural.layers.interests import squash
 
 N, DIM = 4, 6  # batch, length and all the rest; width of a vector
 X = np.random.default_rng(0).normal(size=(N, N, DIM)).astype(np.float32)
@@ -564,6 +565,21 @@ def test_no_gradient_passes_through_the_routing() -> None:
     assert tape.gradient(routing, x) is None
     assert np.abs(tape.gradient(interests, x)).min(axis=-1).max() > 0
     assert [w.path.split("/")[-1] for w in layer.trainable_variables] == ["bilinear"]
+
+
+def test_capsules_of_nothing_have_a_gradient_and_long_ones_of_half_precision_stay_finite() -> None:
+    @tf.function(jit_compile=True)  # XLA's root of 0 has an infinite gradient
+    def value_and_gradient(z):
+        with tf.GradientTape() as tape:
+            tape.watch(z)
+            y = squash(z)
+        return y, tape.gradient(y, z)
+
+    y, gradient = value_and_gradient(tf.zeros((2, DIM)))
+    assert (y.numpy() == 0).all() and np.isfinite(gradient).all()
+    half = built("capsules", dtype="mixed_float16")
+    lengths = np.linalg.norm(run("capsules", half, 500 * X).astype(float), axis=-1)
+    assert lengths[[0, 1, 3]].max() == pytest.approx(1, abs=0.01) and np.isfinite(lengths).all()
 
 
 def test_capsules_part_two_kinds_of_items_whatever_their_order() -> None:
