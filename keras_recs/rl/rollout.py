@@ -38,12 +38,13 @@ def rollout(
     if mode is not None and getattr(mode, "name", mode) != "NEXT_STEP":
         raise ValueError(f"env must begin episodes in the step after their end, got {mode}")
     rng = np.random.default_rng([seed, 1])  # a stream beside that of the environment
-    observations, _ = env.reset(seed=seed, options=options)
+    observations = _copied(env.reset(seed=seed, options=options)[0])
     rows: dict[str, list[Any]] = {name: [] for name in _ROWS}
     over: np.ndarray | None = None
     for _ in range(n_steps):
         actions, propensities = policy.act(observations, rng)
         following, rewards, terminated, truncated, _ = env.step(actions)
+        following = _copied(following)  # the environment may write into what it gave
         real = np.ones(len(rewards), bool) if over is None else ~over
         step = (
             observations,
@@ -56,7 +57,7 @@ def rollout(
             real,
         )
         for name, value in zip(_ROWS, step, strict=True):
-            rows[name].append(_copied(value))
+            rows[name].append(value if isinstance(value, dict) else _copied(value))
         over = np.asarray(terminated) | np.asarray(truncated)
         observations = following
     return Trajectory(
@@ -84,7 +85,7 @@ _ROWS = (
 
 
 def _copied(value: Any) -> Any:
-    """A copy: environments may write into the arrays that they gave."""
+    """A copy of an array, or of each by name; None stays None."""
     if value is None:
         return None
     if isinstance(value, dict):
