@@ -51,10 +51,10 @@ def blocks() -> Dataset:
 
 
 EXAMPLES = {
-    "multi_task": (SharedBottom(n_epochs=60, batch_size=64), impressions),
-    "sequence": (NextItem(), cycles),
-    "context": (HourMachine(n_factors=4, n_epochs=30, batch_size=64), days),
-    "own_step": (OwnStep(), blocks),
+    "multi_task": (SharedBottom(n_epochs=15, batch_size=64, learning_rate=0.05), impressions),
+    "sequence": (NextItem(n_epochs=12, batch_size=16, learning_rate=0.02), cycles),
+    "context": (HourMachine(n_factors=4, n_epochs=12, batch_size=32, learning_rate=0.05), days),
+    "own_step": (OwnStep(n_epochs=8, learning_rate=0.05), blocks),
 }
 
 
@@ -125,7 +125,7 @@ def test_the_hour_decides(fitted: dict) -> None:
 
 def test_a_model_with_its_own_losses_learns_and_shows_their_curves(fitted: dict) -> None:
     model = fitted["own_step"]
-    assert set(model.history_) == {"ranking", "length"} and len(model.history_["ranking"]) == 30
+    assert set(model.history_) == {"ranking", "length"} and len(model.history_["ranking"]) == 8
     data = blocks()
     found = model.recommend(data.user_ids.ids, 1)
     kind = np.array([int(user[1:]) % 2 for user in found.queries])
