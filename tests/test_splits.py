@@ -82,7 +82,7 @@ def test_splits_refuse_what_they_cannot_do() -> None:
     timeless = Dataset.from_arrays([1, 1], [1, 2])
     with pytest.raises(ValueError, match="a temporal split needs timestamps"):
         split(timeless)
-    with pytest.raises(ValueError, match="protocol must be one of 'P1', 'P2', 'P3'; got 'p4'"):
+    with pytest.raises(ValueError, match="protocol must be one of 'P1', 'P2', 'P3', .*; got 'p4'"):
         split(timeless, "p4")
     with pytest.raises(ValueError, match="nothing to train on"):
         split(events([1, 1, 1]), "P1")
