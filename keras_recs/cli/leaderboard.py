@@ -19,8 +19,8 @@ class ProtocolName(click.ParamType):
 
     name = "protocol"
 
-    def get_metavar(self, param: click.Parameter, *context: Any) -> str | None:
-        return self._choice().get_metavar(param, *context)
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        return f"[{'|'.join(self._choice().choices)}]"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         return self._choice().convert(value, param, ctx)
