@@ -227,6 +227,10 @@ def test_a_label_that_is_always_the_same_is_nan_and_counted(shown: Dataset) -> N
     assert found.undefined["auc@never"] == 1 and found.undefined["gauc@never"] == 160
     assert found.undefined["calibration@never"] == 1
     assert all(map(math.isnan, found.interval("auc@never")))
+    labels = parts.test.interactions.labels
+    p = {name: np.full(len(parts.test), 0.5) for name in ("never", "like", "click")}
+    told = list(evaluate_events(p, parts).metrics)
+    assert told[0] == "auc@like" and told[-1] == "calibration@never" and len(labels) == 3
 
 
 def test_the_base_rate_has_the_entropy_and_no_order(shown: Dataset) -> None:

@@ -90,7 +90,6 @@ def test_a_name_and_its_object_are_one(data: Dataset) -> None:
 class LastThree(LastSplit):
     """A protocol of one's own is one object."""
 
-    about = "each user's last three events"
     name: str = "last three"
 
     def _cut(self, data: Dataset) -> Split:

@@ -110,8 +110,6 @@ def split(data: Dataset, protocol: str | Splitter = "P1", *, validation: bool = 
 class SplitRule(abc.ABC):
     """A way to split. What it does is a method; its settings are its fields."""
 
-    #: What it does, in a line.
-    about: ClassVar[str]
     #: What the data must hold, by the names that `Dataset.has` knows.
     needs: ClassVar[tuple[str, ...]]
 
@@ -124,6 +122,11 @@ class SplitRule(abc.ABC):
         """Two parts of `data`; with `validation`, of the training part."""
         first = self._cut(data)
         return self._cut(first.train) if validation else first
+
+    @property
+    @abc.abstractmethod
+    def about(self) -> str:
+        """What it does, in a line."""
 
     @abc.abstractmethod
     def _cut(self, data: Dataset) -> Split:
@@ -138,11 +141,14 @@ class TemporalSplit(SplitRule):
     a test event. Whoever forecasts asks `GlobalTimeCut`.
     """
 
-    about = "temporal: each user's last 20 % of events is the test"
     needs = ("timestamps",)
 
     name: str = dataclasses.field(default="P1", kw_only=True)
     fraction: float = 0.2
+
+    @property
+    def about(self) -> str:
+        return f"temporal: each user's last {100 * self.fraction:g} % of events is the test"
 
     def _cut(self, data: Dataset) -> Split:
         return dataclasses.replace(split_temporal(data, self.fraction), protocol=self.name)
@@ -152,11 +158,16 @@ class TemporalSplit(SplitRule):
 class LastSplit(SplitRule):
     """Each user's last `n` events are the test."""
 
-    about = "leave one out: each user's last event is the test"
     needs = ("timestamps",)
 
     name: str = dataclasses.field(default="P2", kw_only=True)
     n: int = 1
+
+    @property
+    def about(self) -> str:
+        if self.n == 1:
+            return "leave one out: each user's last event is the test"
+        return f"leave some out: each user's last {self.n} events are the test"
 
     def _cut(self, data: Dataset) -> Split:
         return dataclasses.replace(split_last(data, self.n), protocol=self.name)
@@ -166,13 +177,17 @@ class LastSplit(SplitRule):
 class RandomSplit(SplitRule):
     """A random share of the events is the test: values that are missing, not a future."""
 
-    about = "ratings: a random fifth of the events is the test, repeated ones together"
     needs = ("ratings",)
 
     name: str = dataclasses.field(default="P3", kw_only=True)
     task: str = dataclasses.field(default="ratings", kw_only=True)
     fraction: float = 0.2
     seed: int = 42
+
+    @property
+    def about(self) -> str:
+        share = "fifth" if self.fraction == 0.2 else f"{100 * self.fraction:g} %"
+        return f"ratings: a random {share} of the events is the test, repeated ones together"
 
     def split(self, data: Dataset, *, validation: bool = False) -> Split:
         """As `split_random`, whose validation slice is of the same random order."""
@@ -217,7 +232,6 @@ class GlobalTimeCut(SplitRule):
     1
     """
 
-    about = "one cut in time for all: the last 20 % of the log is the test"
     needs = ("timestamps",)
 
     name: str = dataclasses.field(default="P4", kw_only=True)
@@ -231,6 +245,13 @@ class GlobalTimeCut(SplitRule):
         whole_number("least", self.least, least=0)
         if self.time is not None:
             whole_number("time", self.time, least=-(2**62))
+
+    @property
+    def about(self) -> str:
+        part = f"the last {100 * self.share:g} % of the log"
+        if self.time is not None:
+            part = f"what comes from {self.time} on"
+        return f"one cut in time for all: {part} is the test"
 
     def split(self, data: Dataset, *, validation: bool = False) -> Split:
         """Two parts of `data`; with `validation`, of the training part, at a moment of its own."""

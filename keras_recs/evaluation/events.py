@@ -71,7 +71,8 @@ def evaluate_events(predictions: Mapping[str, Any], split: Split) -> Evaluation:
     the definitions, `pages_of` says what a page is.
 
     The first three have per-event values, so `interval` and `compare` work, over users. Where a
-    label is always the same, both AUCs are NaN, and `undefined` has them.
+    label is always the same, both AUCs are NaN, `undefined` has them, and it comes after the others:
+    the first is what answers are judged by.
 
     Args:
         predictions: label -> (n,) probabilities, in the order of `split.test.interactions`.
@@ -100,11 +101,12 @@ def evaluate_events(predictions: Mapping[str, Any], split: Split) -> Evaluation:
             f"predictions are of {', '.join(map(repr, unknown))}, which the test does not have; "
             f"its labels are: {', '.join(labels) or 'none'}"
         )
+    constant = {name: len(np.unique(labels[name])) < 2 for name in predictions}
     pages = pages_of(test.interactions)
     found = Evaluation(split.protocol, {}, {}, test.user_ids.ids[test.interactions.users])
-    for name, values in predictions.items():
+    for name in sorted(predictions, key=constant.__getitem__):  # stable: else as they come
         try:
-            _measure_label(found, name, labels[name], values, pages)
+            _measure_label(found, name, labels[name], predictions[name], pages)
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
     return found

@@ -166,6 +166,10 @@ class EventPrediction(Protocol):
     floor = ("base rate", BaseRateRecommender)
     ability = "predict what comes of an event"
 
+    @property
+    def about(self) -> str:
+        return f"{self.rule.about}, and what comes of its events is predicted"
+
     def lacking(self, data: Dataset) -> list[str]:
         return super().lacking(data) + ([] if data.interactions.labels else ["labels"])
 
