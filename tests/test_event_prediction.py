@@ -260,6 +260,31 @@ def test_the_paired_bootstrap_works_in_each_direction(shown: Dataset) -> None:
         planted.interval("ece@click")
 
 
+def test_draws_without_a_positive_do_not_count() -> None:
+    """Of eight users one has the only positives: a third of the draws are without."""
+    users = np.arange(8).repeat(3)
+    labels = {"click": (users == 5).astype(int)}
+    data = Dataset.from_arrays(users, np.arange(24) % 3, labels=labels)
+    parts = Split("P5", data, data)
+    good = evaluate_events({"click": 0.2 + 0.1 * (users >= 4)}, parts)
+    flat = evaluate_events({"click": np.full(24, 0.2)}, parts)
+    drawn = good.sample_of("auc@click").resampled(2000, seed=0)
+    assert np.isnan(drawn).mean() == pytest.approx((7 / 8) ** 8, abs=0.05)
+    found = compare(good, flat, "auc@click")
+    assert found.p_better > 0.98 and not math.isnan(found.low + found.high)
+    assert found.difference == pytest.approx(12 / 21 + 9 / 42 - 0.5, abs=1e-12)
+    never = evaluate_events(
+        {"click": np.full(24, 0.2)}, Split("P5", data, data.with_interactions(unclicked(data)))
+    )
+    undefined = compare(never, never, "auc@click")
+    assert math.isnan(undefined.p_better) and undefined.verdict == "no clear difference"
+
+
+def unclicked(data: Dataset) -> Interactions:
+    events = data.interactions
+    return Interactions(events.users, events.items, labels={"click": np.zeros(len(events), int)})
+
+
 def planted_p(parts: Split) -> np.ndarray:
     return 0.2 + 0.5 * (parts.test.interactions.items % 2 == 0)
 

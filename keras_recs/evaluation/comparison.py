@@ -42,7 +42,8 @@ def compare(
 
     The pairing is what makes small differences visible: a user who is hard for A is mostly hard for
     B, and what both share cancels. One is called better only where the interval of the difference
-    excludes zero.
+    excludes zero. Draws for which the metric is not defined, such as an AUC without a positive, do
+    not count.
 
     Args:
         a, b: evaluations of the same protocol and users.
@@ -71,6 +72,7 @@ def compare(
             f"{len(theirs.users)} users, of whom {both} are in both"
         )
     differences = bootstrap.resampled_differences(ours, theirs, n_resamples, seed)
+    differences = differences[~np.isnan(differences)]  # draws for which the metric is not defined
     differences[np.abs(differences) < bootstrap.ROUNDING] = 0.0
     low, high = bootstrap.ends(differences, level)
     lower = metrics.lower_is_better(metric)
@@ -81,6 +83,6 @@ def compare(
         a.metrics[metric] - b.metrics[metric],
         low,
         high,
-        float(np.mean(gains > 0) + np.mean(gains == 0) / 2),
+        float(np.mean(gains > 0) + np.mean(gains == 0) / 2) if len(gains) else float("nan"),
         verdict,
     )

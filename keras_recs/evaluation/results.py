@@ -70,8 +70,9 @@ class Evaluation:
     def table(self) -> str:
         """A line per metric: name, value and, where there is one, the 95 % interval."""
         lines = [f"{self.protocol}, {self._n_users:,} users"]
+        width = max([14, *(len(name) + 1 for name in self.metrics)])
         for name, value in self.metrics.items():
-            line = f"{name:<14}{value:.4f}"
+            line = f"{name:<{width}}{value:.4f}"
             if name in self.per_user:
                 low, high = self.interval(name)
                 line += f"   {low:.4f} to {high:.4f}"
