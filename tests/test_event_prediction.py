@@ -144,11 +144,12 @@ def test_what_makes_no_sense_is_refused(metric, labels, predictions, words: str)
 
 
 def test_pages_from_positions_from_a_context_and_without() -> None:
+    users, times = [0, 1, 0, 1, 0, 0, 0], [10, 11, 12, 13, 40, 41, 50]
+    # a page ends where the position does not go up, and always with its user
+    contexts = {"position": [2, 4, 5, 6, 2, 3, 3]}
+    told = Interactions(users, [0] * 7, timestamps=times, contexts=contexts)
+    assert pages_of(told).tolist() == [0, 3, 0, 3, 1, 1, 2]
     users, items = [0, 1, 0, 1, 0, 0], [0] * 6
-    times = [10, 11, 12, 13, 40, 41]
-    position = [2, 0, 5, 1, 2, 3]  # user 0's second page begins where the position does not go up
-    told = Interactions(users, items, timestamps=times, contexts={"position": position})
-    assert pages_of(told).tolist() == [0, 2, 0, 2, 1, 1]
     named = Interactions(users, items, contexts={"page": list("aabbab"), "position": [0] * 6})
     assert pages_of(named).tolist() == [0, 2, 1, 3, 0, 1], "two users never share a page"
     assert pages_of(Interactions(users, items)).tolist() == [0, 1, 0, 1, 0, 0]
