@@ -116,7 +116,7 @@ def measure(deep: bool = False) -> dict[str, dict[str, tuple[float, float, float
         everything, warm = score(whole.train), score(cold.warm.train)
         with_old, with_new = np.where(new, -np.inf, warm), np.where(new, warm, -np.inf)
         out[name] = {
-            "P1": _figure(everything, whole),
+            whole.protocol: _figure(everything, whole),
             "warm": _figure(with_old, cold.warm),
             "cold users": _figure(with_old, cold.cold_users),
             "cold films": _figure(with_new, cold.cold_items),

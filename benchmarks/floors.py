@@ -27,6 +27,7 @@ from keras_recs.evaluation import (
     compare,
     evaluate,
     evaluate_scores,
+    protocol_named,
 )
 from keras_recs.questions import QUESTIONS
 from keras_recs.testing import PlantedLog, dense_log, planted_log, sparse_log
@@ -52,7 +53,7 @@ def learned() -> dict[str, Callable[[], Recommender]]:
         answer.name: lambda q=q, a=answer: q.make(a)
         for q in QUESTIONS
         for answer in q.answers
-        if q.protocol != "P3" and answer.class_name not in CONTENT
+        if protocol_named(q.protocol).ranks and answer.class_name not in CONTENT
     }
 
 

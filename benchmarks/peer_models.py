@@ -1,7 +1,7 @@
 """Runs inside a library's own environment: fits its models on a split, and keeps their scores and
 times.
 
-    python peer_models.py LIBRARY PROTOCOL SPLIT.npz OUT.npz REPEATS NUMBER
+    python peer_models.py LIBRARY TASK SPLIT.npz OUT.npz REPEATS NUMBER
 
 Fits the library's model with this number, so that each model has a process, and a peak of memory,
 of its own; ends with 3 when there is none. Nothing of keras_recs is imported here.
@@ -27,7 +27,7 @@ Model = tuple[
 ]  # name, fit, scores or predictions
 
 
-def implicit_models(protocol: str, split: Any) -> Iterator[Model]:
+def implicit_models(task: str, split: Any) -> Iterator[Model]:
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as the library asks for
     from implicit.als import AlternatingLeastSquares
     from implicit.bpr import BayesianPersonalizedRanking
@@ -83,13 +83,13 @@ def implicit_models(protocol: str, split: Any) -> Iterator[Model]:
         )
         return table
 
-    if protocol == "P1":
+    if task == "ranking":
         yield "item cosine, K = 200", cosine, listed
         yield "ALS, 128 factors", als, listed
         yield "BPR, 64 factors", bpr, listed
 
 
-def lenskit_models(protocol: str, split: Any) -> Iterator[Model]:
+def lenskit_models(task: str, split: Any) -> Iterator[Model]:
     import pandas as pd
     from lenskit.als import BiasedMFScorer, ImplicitMFScorer
     from lenskit.data import ItemList, RecQuery, from_interactions_df
@@ -132,7 +132,7 @@ def lenskit_models(protocol: str, split: Any) -> Iterator[Model]:
             out[rows] = np.where(np.isnan(found), out[rows], found)
         return out
 
-    if protocol == "P1":
+    if task == "ranking":
         yield "EASE, λ = 400", train(EASEScorer(regularization=400)), everything
         yield "item KNN", train(ItemKNNScorer(max_nbrs=20, feedback="implicit")), everything
         yield "user KNN", train(UserKNNScorer(max_nbrs=20, feedback="implicit")), everything
@@ -148,11 +148,11 @@ def lenskit_models(protocol: str, split: Any) -> Iterator[Model]:
         )
 
 
-def surprise_models(protocol: str, split: Any) -> Iterator[Model]:
+def surprise_models(task: str, split: Any) -> Iterator[Model]:
     import pandas as pd
     import surprise
 
-    if protocol != "P3":
+    if task != "ratings":
         return
     frame = pd.DataFrame({name: split[f"train_{name}"] for name in ("users", "items", "ratings")})
     reader = surprise.Reader(rating_scale=(1, 5))
@@ -181,11 +181,11 @@ def surprise_models(protocol: str, split: Any) -> Iterator[Model]:
     yield "item KNN over baselines", knn, pairs
 
 
-def cornac_models(protocol: str, split: Any) -> Iterator[Model]:
+def cornac_models(task: str, split: Any) -> Iterator[Model]:
     from cornac.data import Dataset
     from cornac.models import BPR
 
-    if protocol != "P1":
+    if task != "ranking":
         return
     n_users, n_items = int(split["n_users"]), int(split["n_items"])
     users, items = split["train_users"].tolist(), split["train_items"].tolist()
@@ -206,7 +206,7 @@ def cornac_models(protocol: str, split: Any) -> Iterator[Model]:
     yield "BPR, 64 factors", bpr, scores
 
 
-def recbole_models(protocol: str, split: Any) -> Iterator[Model]:
+def recbole_models(task: str, split: Any) -> Iterator[Model]:
     """The settings are tuned on the validation slice."""
     import tempfile
 
@@ -215,7 +215,7 @@ def recbole_models(protocol: str, split: Any) -> Iterator[Model]:
     from recbole.data import create_dataset, data_preparation
     from recbole.utils import get_model, get_trainer, init_seed
 
-    if protocol != "P1":
+    if task != "ranking":
         return
     shape = int(split["n_users"]), int(split["n_items"])
     folder = Path(tempfile.mkdtemp()) / "split"
@@ -303,9 +303,9 @@ MODELS = {
 
 
 def main(
-    library: str, protocol: str, split_file: str, out_file: str, repeats: int, number: int
+    library: str, task: str, split_file: str, out_file: str, repeats: int, number: int
 ) -> None:
-    found = next(islice(MODELS[library](protocol, np.load(split_file)), number, None), None)
+    found = next(islice(MODELS[library](task, np.load(split_file)), number, None), None)
     if found is None:
         raise SystemExit(3)
     name, fit, values = found

@@ -33,7 +33,14 @@ from peak import peak_mib
 
 import keras_recs
 from keras_recs.data import Dataset, Split
-from keras_recs.evaluation import Evaluation, evaluate, evaluate_ratings, evaluate_scores
+from keras_recs.evaluation import (
+    Evaluation,
+    evaluate,
+    evaluate_ratings,
+    evaluate_scores,
+    protocol_named,
+    protocol_of,
+)
 from keras_recs.questions import QUESTIONS, question
 
 HERE = Path(__file__).resolve().parent
@@ -90,6 +97,7 @@ def peers(library: str, splits: dict[str, Split], repeats: int) -> list[dict]:
     python = interpreter(library)
     rows = []
     for protocol, parts in splits.items():
+        measured_by = protocol_of(parts)
         out, file = BENCH / f"{library}-{protocol}.npz", write_split(parts)
         for number in count():
             done = subprocess.run(
@@ -97,7 +105,7 @@ def peers(library: str, splits: dict[str, Split], repeats: int) -> list[dict]:
                     python,
                     HERE / "peer_models.py",
                     library,
-                    protocol,
+                    measured_by.task,
                     file,
                     out,
                     str(repeats),
@@ -113,9 +121,9 @@ def peers(library: str, splits: dict[str, Split], repeats: int) -> list[dict]:
             with np.load(out) as found:
                 values = found["values"]
                 judged = (
-                    evaluate_ratings(values, parts)
-                    if protocol == "P3"
-                    else evaluate_scores(values, parts)
+                    evaluate_scores(values, parts)
+                    if measured_by.ranks
+                    else evaluate_ratings(values, parts)
                 )
                 rows.append(
                     row(
@@ -172,7 +180,7 @@ def measure(number: int, index: int, repeats: int) -> dict:
 def row(
     name: str, protocol: str, found: Evaluation, fit_s: float, users_per_s: float, peak_mib: float
 ) -> dict:
-    main = "rmse" if protocol == "P3" else "ndcg@10"
+    main = protocol_named(protocol).main_metric(found.metrics)
     return {
         "model": name,
         "protocol": protocol,
@@ -198,7 +206,7 @@ def table(rows: list[dict]) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for r in sorted(
-        rows, key=lambda r: (r["protocol"], r["value"] * (1 if r["protocol"] == "P3" else -1))
+        rows, key=lambda r: (r["protocol"], -protocol_named(r["protocol"]).goodness(r["value"]))
     ):
         low, high = r["interval"]
         lines.append(

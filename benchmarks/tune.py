@@ -16,7 +16,7 @@ import tomllib
 from pathlib import Path
 
 from keras_recs import load_movielens, split
-from keras_recs.evaluation import evaluate
+from keras_recs.evaluation import evaluate, protocol_named
 from keras_recs.questions import question
 
 GRIDS = tomllib.loads(Path(__file__).with_name("grids.toml").read_text(encoding="utf8"))
@@ -33,7 +33,7 @@ def main() -> None:
     )
     asked = parser.parse_args()
     q = question(asked.question)
-    metric, sign = ("rmse", -1) if q.protocol == "P3" else ("ndcg@10", 1)
+    protocol = protocol_named(q.protocol)
     parts = split(load_movielens("ml-100k"), q.protocol, validation=True)
     for answer in q.answers:
         if answer.class_name not in GRIDS or (
@@ -43,7 +43,9 @@ def main() -> None:
 
         def measure(params: dict) -> float:
             start = time.perf_counter()
-            value = evaluate(q.make(answer, **params).fit(parts.train), parts).metrics[metric]  # noqa: B023
+            metrics = evaluate(q.make(answer, **params).fit(parts.train), parts).metrics  # noqa: B023
+            metric = protocol.main_metric(metrics)
+            value = metrics[metric]
             print(
                 f"  {metric} {value:.4f}  {time.perf_counter() - start:6.1f} s  {params}",
                 flush=True,
@@ -57,9 +59,9 @@ def main() -> None:
             for name, values in GRIDS[answer.class_name].items():
                 for value in values:
                     found = measure({**chosen, name: value})
-                    if sign * found > sign * best:
+                    if protocol.goodness(found) > protocol.goodness(best):
                         best, chosen = found, {**chosen, name: value}
-        print(f"best: {metric} {best:.4f} with {chosen or 'the defaults'}")
+        print(f"best: {protocol.main} {best:.4f} with {chosen or 'the defaults'}")
 
 
 if __name__ == "__main__":

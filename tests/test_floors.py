@@ -17,7 +17,13 @@ from keras_recs.answers.q18_gcn import NGCF, LightGCN
 from keras_recs.core.recommender import Recommender
 from keras_recs.data import Dataset, Split, from_matrix, split
 from keras_recs.data.graph import bipartite
-from keras_recs.evaluation import Evaluation, PopularityRecommender, compare, evaluate
+from keras_recs.evaluation import (
+    Evaluation,
+    PopularityRecommender,
+    compare,
+    evaluate,
+    protocol_named,
+)
 from keras_recs.neural import embedding_penalty, events_per_row, for_cold, is_thin
 from keras_recs.questions import QUESTIONS, Answer, Question
 from keras_recs.testing import dense_log, planted_log, sparse_log
@@ -30,7 +36,7 @@ LEARNED = [
     (q, a)
     for q in QUESTIONS
     for a in q.answers
-    if q.protocol != "P3" and a.class_name not in CONTENT
+    if protocol_named(q.protocol).ranks and a.class_name not in CONTENT
 ]
 
 

@@ -34,9 +34,8 @@ from keras_recs.core.recommender import Recommender
 from keras_recs.data import Dataset, ItemFeatures, split
 from keras_recs.data.graph import bipartite
 from keras_recs.data.sequences import recency_weighted
-from keras_recs.evaluation import baselines, evaluate
+from keras_recs.evaluation import baselines, evaluate, evaluate_scores
 from keras_recs.evaluation.metrics import ndcg_at, novelty
-from keras_recs.evaluation.protocol import evaluate_scores
 from keras_recs.interview import interview
 from keras_recs.interview.words import WORDS
 from keras_recs.questions import QUESTIONS, question

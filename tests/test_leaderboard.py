@@ -15,6 +15,7 @@ from rich.console import Console
 
 from keras_recs.data import Dataset, split
 from keras_recs.evaluation import (
+    PROTOCOLS,
     PopularityRecommender,
     RandomRecommender,
     Row,
@@ -69,10 +70,10 @@ def test_baselines_come_first_whatever_the_entries(data: Dataset) -> None:
     ]
 
 
-@pytest.mark.parametrize("protocol", ["P1", "P2", "P3"])
+@pytest.mark.parametrize("protocol", ["P1", "P2", "P3", "P4"])
 def test_rows_have_the_promised_keys_and_plain_values(data: Dataset, protocol: str) -> None:
     rows = leaderboard([], data, protocol, k=5, progress=False)
-    main = "rmse" if protocol == "P3" else "ndcg@5"
+    main = "ndcg@5" if PROTOCOLS[protocol].ranks else "rmse"
     for row in rows:
         found = row.as_dict()
         assert list(found) == [
@@ -95,7 +96,7 @@ def test_rows_have_the_promised_keys_and_plain_values(data: Dataset, protocol: s
         assert list(found["intervals"]) == [main] == [row.main_metric]
         low, high = found["intervals"][main]
         assert low < found["metrics"][main] < high
-        assert (found["recs_per_s"] is None) == (protocol == "P3")
+        assert (found["recs_per_s"] is not None) == PROTOCOLS[protocol].ranks
 
 
 def test_metrics_are_those_of_the_protocol_not_rounded(data: Dataset) -> None:
@@ -119,7 +120,7 @@ def test_the_seed_is_the_recommenders(data: Dataset) -> None:
 
 def test_bad_arguments_are_refused_before_anything_is_fitted(data: Dataset) -> None:
     with pytest.raises(ValueError, match="protocol must be one of"):
-        leaderboard([], data, "P4")
+        leaderboard([], data, "P9")
     with pytest.raises(ValueError, match="k must be at least 1"):
         leaderboard([], data, "P3", k=0)
 
@@ -127,8 +128,8 @@ def test_bad_arguments_are_refused_before_anything_is_fitted(data: Dataset) -> N
 def row(
     answer: str, metrics: dict[str, float], protocol: str = "P1", question: int | None = 5
 ) -> Row:
-    main = "rmse" if protocol == "P3" else "ndcg@10"
-    speed = None if protocol == "P3" else 12345.6
+    main = PROTOCOLS[protocol].main_metric(["rmse", "ndcg@10"])
+    speed = 12345.6 if PROTOCOLS[protocol].ranks else None
     return Row(question, answer, "toy", protocol, metrics, 1.234, speed, 0, {main: [0.1, 0.3]})
 
 

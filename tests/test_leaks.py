@@ -10,6 +10,7 @@ import pytest
 from keras_recs.core.recommender import Recommender
 from keras_recs.data import Dataset, Split, split, split_random
 from keras_recs.evaluation import (
+    PROTOCOLS,
     BiasRecommender,
     ItemKNNRecommender,
     PopularityRecommender,
@@ -34,11 +35,11 @@ def pairs(data: Dataset) -> set[tuple[int, int]]:
     return set(zip(data.interactions.users.tolist(), data.interactions.items.tolist(), strict=True))
 
 
-@pytest.mark.parametrize("protocol", ["P1", "P2", "P3"])
+@pytest.mark.parametrize("protocol", ["P1", "P2", "P3", "P4"])
 def test_a_model_of_all_the_data_is_told_to_fit_on_parts_train(protocol: str) -> None:
     data = log()
     parts = split(data, protocol)
-    make = BiasRecommender if protocol == "P3" else ItemKNNRecommender
+    make = ItemKNNRecommender if PROTOCOLS[protocol].ranks else BiasRecommender
     evaluate(make().fit(parts.train), parts)
     n = len(pairs(parts.test))
     with pytest.raises(
@@ -47,7 +48,7 @@ def test_a_model_of_all_the_data_is_told_to_fit_on_parts_train(protocol: str) ->
         evaluate(make().fit(data), parts)
 
 
-@pytest.mark.parametrize("protocol", ["P1", "P2", "P3"])
+@pytest.mark.parametrize("protocol", ["P1", "P2", "P3", "P4"])
 def test_one_pair_too_many_is_enough_and_other_ids_are_understood(protocol: str) -> None:
     """The model knows more users and items than the split, so that its indices are others."""
     parts = split(log(), protocol)
@@ -56,7 +57,7 @@ def test_one_pair_too_many_is_enough_and_other_ids_are_understood(protocol: str)
     names, films = [*users[train.users].tolist(), "a first one"], [*items[train.items].tolist(), 1]
     ratings = [*train.ratings.tolist(), 3.0]
     more = Dataset.from_arrays(names, films, ratings)
-    if protocol == "P3":
+    if not PROTOCOLS[protocol].ranks:
         evaluate(BiasRecommender().fit(more), parts)
     user, item = users[test.users[7]].item(), items[test.items[7]].item()
     one = Dataset.from_arrays([*names, user], [*films, item], [*ratings, 3.0])
@@ -71,7 +72,7 @@ def test_a_model_of_the_outer_training_part_is_caught_on_the_validation_slice() 
         evaluate(PopularityRecommender().fit(outer.train), inner)
 
 
-@pytest.mark.parametrize("protocol", ["P1", "P2"])
+@pytest.mark.parametrize("protocol", ["P1", "P2", "P4"])
 def test_events_that_come_again_are_no_leak_in_time(protocol: str) -> None:
     """The test repeats pairs of the training part: they are not relevant, and nobody is accused."""
     data = log(repeated=True)

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from keras_recs.evaluation import Comparison, Evaluation, bootstrap, compare
+from keras_recs.evaluation import PROTOCOLS, Comparison, Evaluation, bootstrap, compare, metrics
 from keras_recs.evaluation.metrics import (
     PER_USER,
     average_precision,
@@ -178,7 +178,7 @@ def evaluation(
 ) -> Evaluation:
     value = math.sqrt(values.mean()) if metric == "rmse" else values.mean()
     return Evaluation(
-        "P3" if metric == "rmse" else "P1",
+        next(name for name, p in PROTOCOLS.items() if metrics.kind(metric) == p.main),
         {metric: float(value)},
         {metric: values},
         np.arange(len(values)) if users is None else users,

@@ -21,7 +21,7 @@ from keras_recs.evaluation import (
     evaluate,
     evaluate_ratings,
     evaluate_scores,
-    protocol,
+    ranking,
     sampled_evaluation,
 )
 from keras_recs.evaluation.sampled import ranks_among
@@ -179,8 +179,8 @@ def test_a_recommender_and_its_scores_get_the_same_in_whatever_blocks(
     recommender.fit(crowd.train)
     whole = evaluate(recommender, crowd, k=7)
     for cells, users in ((1 << 22, 1 << 13), (200, 7)):
-        monkeypatch.setattr(protocol, "BLOCK_CELLS", cells)
-        monkeypatch.setattr(protocol, "BLOCK_USERS", users)
+        monkeypatch.setattr(ranking, "BLOCK_CELLS", cells)
+        monkeypatch.setattr(ranking, "BLOCK_USERS", users)
         for other in (
             evaluate(recommender, crowd, k=7),
             evaluate_scores(recommender.score(crowd.train.user_ids.ids), crowd, k=7),
@@ -331,13 +331,13 @@ def test_negatives_are_drawn_uniformly_without_replacement(
 ) -> None:
     """The hit rate is what the hypergeometric distribution says, and differs from a draw with replacement."""
     scores = np.tile(-np.arange(float(crowd.train.n_items)), (120, 1))
-    truth = protocol.Truth(crowd)
+    truth = ranking.Truth(crowd)
     users, items = np.divmod(truth.relevant, truth.n_items)
     free = (crowd.train.seen + crowd.test.seen).toarray() == 0
     above = np.array([np.count_nonzero(free[u, :i]) for u, i in zip(users, items, strict=True)])
     n_free = free.sum(axis=1)[users]
     expected = stats.hypergeom.cdf(1, n_free, above, 50).mean()
-    monkeypatch.setattr(protocol, "BLOCK_CELLS", 5000)
+    monkeypatch.setattr(ranking, "BLOCK_CELLS", 5000)
     drawn = [
         sampled_evaluation(scores, crowd, 50, seed, k=2).metrics["hr@2_s50"] for seed in range(60)
     ]

@@ -8,6 +8,7 @@ from scipy import stats
 
 from keras_recs.data import (
     Dataset,
+    GlobalTimeCut,
     NegativeSampler,
     Sequences,
     Split,
@@ -17,6 +18,7 @@ from keras_recs.data import (
     split_random,
     split_temporal,
 )
+from keras_recs.data.splits import TemporalSplit
 
 
 def events(counts: list[int], seed: int = 0) -> Dataset:
@@ -82,7 +84,7 @@ def test_splits_refuse_what_they_cannot_do() -> None:
     timeless = Dataset.from_arrays([1, 1], [1, 2])
     with pytest.raises(ValueError, match="a temporal split needs timestamps"):
         split(timeless)
-    with pytest.raises(ValueError, match="protocol must be one of 'P1', 'P2', 'P3'; got 'p4'"):
+    with pytest.raises(ValueError, match="protocol must be one of 'P1', 'P2', 'P3', .*; got 'p4'"):
         split(timeless, "p4")
     with pytest.raises(ValueError, match="nothing to train on"):
         split(events([1, 1, 1]), "P1")
@@ -180,3 +182,96 @@ def test_parts_with_maps_of_their_own_are_no_split(
 def test_what_is_no_data_set_cannot_be_split() -> None:
     with pytest.raises(TypeError, match="data must be a Dataset, got dict; .*from_frame"):
         split({"user": [1], "item": [2]})  # type: ignore[arg-type]
+
+
+# --- one cut in time for all ----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def visits() -> Dataset:
+    """Users with string ids who come and go, several events in the same second, pairs that repeat."""
+    rng = np.random.default_rng(5)
+    first = rng.integers(0, 900, 80)
+    users = rng.integers(0, 80, 2500)
+    times = first[users] + rng.integers(0, 200, 2500)
+    return Dataset.from_arrays(
+        [f"u{u}" for u in users], 10 * rng.integers(0, 40, 2500), timestamps=times
+    )
+
+
+def times_of(data: Dataset) -> np.ndarray:
+    found = data.interactions.timestamps
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("validation", [False, True])
+def test_nobodys_future_is_in_the_training_part(visits: Dataset, validation: bool) -> None:
+    parts = split(visits, "P4", validation=validation)
+    assert times_of(parts.train).max() < times_of(parts.test).min()
+    by_user = split(visits, "P1", validation=validation)
+    assert times_of(by_user.train).max() > times_of(by_user.test).min(), "the test has no power"
+
+
+def test_every_event_is_trained_on_tested_or_counted(visits: Dataset) -> None:
+    times = np.sort(times_of(visits))
+    cut = times[2000]
+    assert (times[1995:2000] == cut).any(), "the cut must fall between events of one second"
+    for least in (0, 1, 15):
+        parts = GlobalTimeCut(least=least).split(visits)
+        assert len(parts.train) == np.count_nonzero(times < cut), "what is as late as the cut"
+        assert len(parts.train) + len(parts.test) + parts.left_out == len(visits)
+        n_before = np.bincount(parts.train.interactions.users, minlength=visits.n_users)
+        tested = np.unique(parts.test.interactions.users)
+        assert (n_before[tested] >= least).all()
+        everyone = np.unique(visits.interactions.users[times_of(visits) >= cut])
+        assert tested.tolist() == [u for u in everyone if n_before[u] >= least]
+    cold = np.setdiff1d(
+        GlobalTimeCut(least=0).split(visits).test.interactions.users,
+        GlobalTimeCut(least=1).split(visits).test.interactions.users,
+    )
+    assert len(cold) > 5, "there must be users who come only after the cut"
+
+
+def test_the_cut_can_be_a_moment_and_its_validation_slice_a_share(visits: Dataset) -> None:
+    rule = GlobalTimeCut(time=600, least=0)
+    parts, inner = split(visits, rule), split(visits, rule, validation=True)
+    assert times_of(parts.train).max() < 600 <= times_of(parts.test).min()
+    assert len(inner.train) + len(inner.test) == len(parts.train)
+    assert len(inner.test) == pytest.approx(0.2 * len(parts.train), rel=0.05)
+
+
+def test_fractions_of_a_second_are_on_their_side_of_the_cut() -> None:
+    data = Dataset.from_arrays([1] * 5, [1, 2, 3, 4, 5], timestamps=[7.5, 7.25, 7.0, 6.0, 7.75])
+    parts = GlobalTimeCut(share=0.4).split(data)
+    assert parts.test.item_ids.ids[parts.test.interactions.items].tolist() == [1, 5]
+
+
+def test_a_time_cut_refuses_what_leaves_nothing() -> None:
+    data = events([5, 5])
+    with pytest.raises(ValueError, match="a global time cut needs timestamps"):
+        split(Dataset.from_arrays([1, 1], [1, 2]), "P4")
+    for time, words in ((0, "nothing to train on"), (99, "nothing to test on")):
+        with pytest.raises(ValueError, match=words):
+            GlobalTimeCut(time=time).split(data)
+    at_once = Dataset.from_arrays([1, 2, 3], [1, 2, 3], timestamps=[4, 4, 4])
+    with pytest.raises(ValueError, match="nothing to train on"):
+        GlobalTimeCut().split(at_once)
+    with pytest.raises(ValueError, match="no user has 5 events before the time cut"):
+        GlobalTimeCut(least=5).split(data)
+    for settings, words in (
+        ({"share": 1.0}, "share must be less than 1"),
+        ({"share": 0.0}, "share must be greater than 0"),
+        ({"least": -1}, "least must be at least 0"),
+        ({"time": 1.5}, "time must be a whole number"),
+    ):
+        with pytest.raises((ValueError, TypeError), match=words):
+            GlobalTimeCut(**settings)
+
+
+def test_a_rule_with_settings_of_its_own_splits_as_its_function() -> None:
+    data = events([10, 20])
+    mine, plain = split(data, TemporalSplit(fraction=0.5)), split_temporal(data, 0.5)
+    assert mine.test.interactions.items.tolist() == plain.test.interactions.items.tolist()
+    with pytest.raises(TypeError, match="protocol must be a name such as 'P1'"):
+        split(data, 1)  # type: ignore[arg-type]

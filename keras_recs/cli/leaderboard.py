@@ -5,22 +5,51 @@ from __future__ import annotations
 import json
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
-from keras_recs.cli.source import NEEDS, check_split, data_options, lacking, source_of
+from keras_recs.cli.source import check_split, data_options, lacking, source_of
 from keras_recs.questions import QUESTIONS, Question
 from keras_recs.terminal.tables import AS_JSON, Numbers, console, print_json
+
+
+class ProtocolName(click.ParamType):
+    """One of the protocols. They are looked up when they are needed: they bring NumPy."""
+
+    name = "protocol"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        return f"[{'|'.join(self._choice().choices)}]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return self._choice().convert(value, param, ctx)
+
+    def _choice(self) -> click.Choice:
+        from keras_recs.evaluation import PROTOCOLS
+
+        return click.Choice(list(PROTOCOLS))
+
+
+class ProtocolOption(click.Option):
+    """Its help says what each protocol is."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        from keras_recs.evaluation import PROTOCOLS
+
+        self.help = "; ".join(f"{name}: {found.about}" for name, found in PROTOCOLS.items()) + "."
+        return super().get_help_record(ctx)
 
 
 @click.command("leaderboard")
 @data_options
 @click.option(
     "--protocol",
-    type=click.Choice(list(NEEDS)),
+    cls=ProtocolOption,
+    type=ProtocolName(),
     default="P1",
     show_default=True,
-    help="P1: each user's last fifth is the test; P2: the last event; P3: ratings, a random fifth.",
+    help="How to split, and what to measure.",
 )
 @click.option(
     "--questions", "wanted", type=Numbers(), help="Such as 5,8,12; all that are built by default."
@@ -59,21 +88,21 @@ def command(
         time=time,
     )
     chosen = wanted or [q for q in QUESTIONS if q.built]
-    if protocol == "P3":  # a score of another kind is no rating, and its RMSE would mean nothing
-        unfit = [str(q.number) for q in chosen if q.protocol != "P3"]
-        chosen = [q for q in chosen if q.protocol == "P3"]
-        if wanted and unfit:
-            click.echo(
-                f"left out, because they do not predict ratings: {', '.join(unfit)}", err=True
-            )
 
-    from keras_recs.evaluation import leaderboard, render
+    from keras_recs.evaluation import leaderboard, protocol_named, render
     from keras_recs.text import EncoderError
 
+    measured_by = protocol_named(protocol)
+    fit = [q for q in chosen if measured_by.takes(protocol_named(q.protocol))]
+    unfit = [str(q.number) for q in chosen if q not in fit]
+    if wanted and unfit:
+        click.echo(
+            f"left out, because they do not {measured_by.ability}: {', '.join(unfit)}", err=True
+        )
     data = source.load()
     check_split(source, protocol, data)
     entries = []
-    for q in chosen:
+    for q in fit:
         for answer in q.answers:
             if missing := lacking(source, q, answer, data):
                 click.echo(

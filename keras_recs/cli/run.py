@@ -102,12 +102,12 @@ def command(
     parts = _split(source, q, data)
     shown = _shown(parts, users)
     if not as_json:
-        from keras_recs.data.splits import PROTOCOLS
+        from keras_recs.evaluation import protocol_named
 
         console().print(f"{q.number}. {q.title}", style="bold", highlight=False, markup=False)
         console().print(
             f"{source.name}: {data.n_users:,} users, {data.n_items:,} items, {len(data):,} events; "
-            f"{PROTOCOLS[q.protocol]}",
+            f"{protocol_named(q.protocol).about}{_left_out(parts)}",
             highlight=False,
             markup=False,
         )
@@ -178,6 +178,12 @@ def _split(source: Source, q: Question, data: Dataset) -> Split:
         raise click.UsageError(f"{source.name}: {error}") from error
 
 
+def _left_out(parts: Split) -> str:
+    """What the split has in neither part, where there is something."""
+    n = parts.left_out
+    return f"; {n:,} later events of users without a history left out" if n else ""
+
+
 def _shown(parts: Split, n: int) -> np.ndarray:
     """Ids of the first `n` users: of those who have both a history and a test, if there are any."""
     import numpy as np
@@ -193,14 +199,10 @@ def _shown(parts: Split, n: int) -> np.ndarray:
 def _baseline(q: Question) -> Result:
     """The recommender that every answer has to beat, with what it is called; the rest of it is
     empty."""
-    from keras_recs.evaluation.baselines import BiasRecommender, PopularityRecommender
+    from keras_recs.evaluation import protocol_named
 
-    name, made = (
-        ("biases", BiasRecommender())
-        if q.protocol == "P3"
-        else ("popularity", PopularityRecommender())
-    )
-    return Result(name, made, None, None, 0.0)  # type: ignore[arg-type]
+    name, floor = protocol_named(q.protocol).floor
+    return Result(name, floor(), None, None, 0.0)  # type: ignore[arg-type]
 
 
 def _results(
@@ -213,7 +215,7 @@ def _results(
 ) -> Iterator[Result]:
     """The baseline and then each answer, as soon as it is measured. One that cannot be fitted is
     said on stderr."""
-    from keras_recs.evaluation import evaluate
+    from keras_recs.evaluation import evaluate, protocol_of
     from keras_recs.evaluation.baselines import PopularityRecommender
     from keras_recs.text import EncoderError
 
@@ -236,9 +238,8 @@ def _results(
                 raise click.ClickException(str(error)) from error
             click.echo(f"keras-recs: {name}: {' '.join(str(error).split())}", err=True)
             continue
-        if (
-            not number and q.protocol == "P3"
-        ):  # biases measure ratings; a list of them is not what one would show
+        if not number and not protocol_of(parts).ranks:
+            # biases measure ratings; a list of them is not what one would show
             lists = PopularityRecommender().fit(parts.train).recommend(shown, k=k)
         yield Result(name, recommender, evaluation, lists, seconds)
 
@@ -261,11 +262,9 @@ def _say(result: Result, names: list[str]) -> None:
 
 def main_metric(evaluation: Evaluation) -> str:
     """What answers are judged by."""
-    return (
-        "rmse"
-        if evaluation.protocol == "P3"
-        else next(name for name in evaluation.metrics if name[:4] == "ndcg")
-    )
+    from keras_recs.evaluation import protocol_named
+
+    return protocol_named(evaluation.protocol).main_metric(evaluation.metrics)
 
 
 # --- JSON ---

@@ -23,9 +23,14 @@ HIT = "✓"
 ORDER = (
     "ndcg",
     "rmse",
+    "auc",
+    "gauc",
     "recall",
     "hr",
     "mae",
+    "log_loss",
+    "ece",
+    "calibration",
     "coverage",
     "mrr",
     "map",
@@ -84,7 +89,7 @@ def _print_band(
 
     out = console()
     names = [result.name for result in results]
-    if first:  # under P3 its metrics are those of the biases, its list the most popular
+    if first:  # of ratings, its metrics are those of the biases, its list the most popular
         names[0] = "popularity"
     width = (out.width - 6) // room - 2
     # a name that is too wide for its column is broken before its settings, and between them

@@ -25,10 +25,10 @@ HOLDS = {
     "ml-latest-small": _MOVIELENS,
     "ml-1m": _MOVIELENS,
 }
-#: What a split needs.
-NEEDS = {"P1": ("timestamps",), "P2": ("timestamps",), "P3": ("ratings",)}
 #: Option -> argument of the readers.
 COLUMNS = {"user": "user", "item": "item", "rating": "rating", "time": "timestamp"}
+#: What a data set may lack -> the option that says where a file has it.
+OPTIONS = {"timestamps": "--time", "ratings": "--rating"}
 _ARGUMENT = re.compile(
     r"\b(user|item|rating|timestamp|delimiter|encoding)=(None|…|'[^']*')|"
     r"\bcolumns=\[([^]]*)\]"
@@ -177,13 +177,14 @@ def _declared(q: Question, answer: Answer) -> tuple[str, ...]:
 
 def check_split(source: Source, protocol: str, data: Dataset) -> None:
     """Refuse data that the protocol cannot split."""
-    for what in NEEDS[protocol]:
-        if not data.has(what):
-            option = "--time" if what == "timestamps" else "--rating"
-            raise click.UsageError(
-                f"protocol {protocol} needs {what}, which {source.name} does not have; "
-                f"{option} COLUMN says which column has them"
-            )
+    from keras_recs.evaluation import protocol_named
+
+    for what in protocol_named(protocol).lacking(data):
+        option = OPTIONS.get(what)
+        advice = f"; {option} COLUMN says which column has them" if option else ""
+        raise click.UsageError(
+            f"protocol {protocol} needs {what}, which {source.name} does not have{advice}"
+        )
 
 
 def _read(source: Source, language: str) -> Dataset:

@@ -18,17 +18,27 @@ from keras_recs.data.sequences import (
     recency_weighted,
     windows,
 )
-from keras_recs.data.splits import PROTOCOLS, Split, split, split_last, split_random, split_temporal
+from keras_recs.data.splits import (
+    RULES,
+    GlobalTimeCut,
+    Split,
+    SplitRule,
+    split,
+    split_last,
+    split_random,
+    split_temporal,
+)
 from keras_recs.data.table import FeatureTable, Field
 
 __all__ = [
     "INT_FILLER",
-    "PROTOCOLS",
+    "RULES",
     "STR_FILLER",
     "ColumnError",
     "Dataset",
     "FeatureTable",
     "Field",
+    "GlobalTimeCut",
     "IdMap",
     "Interactions",
     "ItemFeatures",
@@ -36,6 +46,7 @@ __all__ = [
     "NegativeSampler",
     "Sequences",
     "Split",
+    "SplitRule",
     "UserFeatures",
     "Windows",
     "cinema_cold_split",

@@ -1,5 +1,4 @@
-"""How good a recommender is: metrics, one protocol for all, the bootstrap, baselines, and the
-leaderboard."""
+"""How good a recommender is: metrics, protocols, the bootstrap, baselines, and the leaderboard."""
 
 from keras_recs.evaluation.baselines import (
     BiasRecommender,
@@ -9,26 +8,49 @@ from keras_recs.evaluation.baselines import (
     RandomRecommender,
     RecentPopularityRecommender,
 )
-from keras_recs.evaluation.bootstrap import Comparison, compare
+from keras_recs.evaluation.comparison import Comparison, compare
+from keras_recs.evaluation.events import BaseRateRecommender, evaluate_events
 from keras_recs.evaluation.leaderboard import Row, leaderboard, render
-from keras_recs.evaluation.protocol import Evaluation, evaluate, evaluate_ratings, evaluate_scores
+from keras_recs.evaluation.measuring import evaluate, evaluate_scores
+from keras_recs.evaluation.protocols import (
+    PROTOCOLS,
+    EventPrediction,
+    Protocol,
+    Ranking,
+    RatingPrediction,
+    protocol_named,
+    protocol_of,
+)
+from keras_recs.evaluation.ratings import evaluate_ratings
+from keras_recs.evaluation.regret import Regret
+from keras_recs.evaluation.results import Evaluation
 from keras_recs.evaluation.sampled import sampled_evaluation
 
 __all__ = [
+    "PROTOCOLS",
+    "BaseRateRecommender",
     "BiasRecommender",
     "Comparison",
     "Evaluation",
+    "EventPrediction",
     "GlobalMeanRecommender",
     "ItemKNNRecommender",
     "PopularityRecommender",
+    "Protocol",
     "RandomRecommender",
+    "Ranking",
+    "RatingPrediction",
     "RecentPopularityRecommender",
+    "Regret",
     "Row",
     "compare",
     "evaluate",
+    "evaluate_events",
     "evaluate_ratings",
     "evaluate_scores",
     "leaderboard",
+    "protocol_named",
+    "protocol_of",
     "render",
     "sampled_evaluation",
 ]

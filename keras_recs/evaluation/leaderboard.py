@@ -12,16 +12,9 @@ import numpy as np
 from keras_recs.core.recommender import Recommender
 from keras_recs.data.dataset import Dataset
 from keras_recs.data.splits import Split, split
-from keras_recs.evaluation.baselines import (
-    BiasRecommender,
-    GlobalMeanRecommender,
-    ItemKNNRecommender,
-    PopularityRecommender,
-    RandomRecommender,
-    RecentPopularityRecommender,
-)
-from keras_recs.evaluation.bootstrap import LOWER_IS_BETTER
-from keras_recs.evaluation.protocol import evaluate
+from keras_recs.evaluation.measuring import evaluate
+from keras_recs.evaluation.metrics import NEUTRAL, kind, lower_is_better
+from keras_recs.evaluation.protocols import Protocol, protocol_named, protocol_of
 from keras_recs.utils.checks import whole_number
 
 if TYPE_CHECKING:
@@ -29,25 +22,14 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 #: The metrics that the table shows.
-SHOWN = frozenset({"ndcg", "recall", "hr", "coverage", "rmse", "mae"})
+SHOWN = frozenset(
+    {"ndcg", "recall", "hr", "coverage", "rmse", "mae", "auc", "gauc", "log_loss", "ece"}
+)
 
-#: Of these, more is neither better nor worse by itself: random lists cover everything.
-NEUTRAL = frozenset({"coverage", "novelty", "gini"})
 INTERVAL = "95 % interval"
 
 #: Number of the question (None without one), name, and what makes a new recommender.
 Entry = tuple[int | None, str, Callable[[], Recommender]]
-
-RANKING_BASELINES: tuple[Entry, ...] = (
-    (None, "random", RandomRecommender),
-    (None, "popularity", PopularityRecommender),
-    (None, "recent popularity", RecentPopularityRecommender),
-    (None, "item-KNN", ItemKNNRecommender),
-)
-RATING_BASELINES: tuple[Entry, ...] = (
-    (None, "global mean", GlobalMeanRecommender),
-    (None, "biases", BiasRecommender),
-)
 
 
 @dataclass(frozen=True)
@@ -60,7 +42,8 @@ class Row:
         dataset, protocol: what it was measured on.
         metrics: name to value, not rounded.
         fit_s: seconds that `fit` took.
-        recs_per_s: users served per second by `recommend(k)` on all users; None under P3.
+        recs_per_s: users served per second by `recommend(k)` on all users; None where no
+            lists are measured.
         seed: the recommender's own, None where it takes none.
         intervals: the protocol's main metric to its 95 % interval [low, high].
     """
@@ -88,7 +71,7 @@ class Row:
 def leaderboard(
     entries: Iterable[Entry],
     data: Dataset,
-    protocol: str = "P1",
+    protocol: str | Protocol = "P1",
     *,
     k: int = 10,
     progress: bool = True,
@@ -98,7 +81,7 @@ def leaderboard(
     Args:
         entries: (question or None, name, factory of an unfitted recommender).
         data: the whole data set; it is split here.
-        protocol: "P1", "P2" or "P3".
+        protocol: a name such as "P1", or the protocol itself; it says what the baselines are.
         k: length of the lists.
         progress: show a bar where a person watches.
 
@@ -106,8 +89,10 @@ def leaderboard(
         One row each, in that order; `render` sorts them.
     """
     whole_number("k", k)
-    parts = split(data, protocol)
-    todo = [*(RATING_BASELINES if protocol == "P3" else RANKING_BASELINES), *entries]
+    wanted = protocol_named(protocol)
+    parts = split(data, wanted)
+    todo: list[Entry] = [(None, name, made) for name, made in wanted.baselines]
+    todo += entries
     if not progress:
         return [_measure(entry, parts, k) for entry in todo]
     from keras_recs.utils.progress import progress as bar
@@ -128,8 +113,8 @@ def _measure(entry: Entry, parts: Split, k: int) -> Row:
     recommender.fit(parts.train)
     fit_s = time.perf_counter() - start
     evaluation = evaluate(recommender, parts, k=k)
-    rated = parts.protocol == "P3"
-    main = "rmse" if rated else f"ndcg@{k}"
+    protocol = protocol_of(parts)
+    main = protocol.main_metric(evaluation.metrics)
     return Row(
         question,
         name,
@@ -137,7 +122,7 @@ def _measure(entry: Entry, parts: Split, k: int) -> Row:
         parts.protocol,
         dict(evaluation.metrics),
         fit_s,
-        None if rated else _served_per_second(recommender, parts.train.user_ids.ids, k),
+        _served_per_second(recommender, parts.train.user_ids.ids, k) if protocol.ranks else None,
         recommender.get_params().get("seed"),
         {main: list(evaluation.interval(main))},
     )
@@ -174,7 +159,7 @@ def render(rows: Sequence[Row], *, width: int | None = None) -> Table:
     others = [
         name
         for name in first.metrics
-        if name != main and name.partition("@")[0] in SHOWN and name.partition("@")[2] == cut
+        if name != main and kind(name) in SHOWN and name.partition("@")[2] == cut
     ]
     speeds = [] if all(row.recs_per_s is None for row in rows) else ["users/s"]
     columns = [main, INTERVAL, *others, *speeds, "fit s"]
@@ -212,8 +197,9 @@ def arrow(metric: str) -> str:
     >>> [arrow(metric) for metric in ("ndcg@10", "rmse", "coverage@10")]
     ['↑', '↓', '']
     """
-    name = metric.partition("@")[0]
-    return "" if name in NEUTRAL else "↓" if name in LOWER_IS_BETTER else "↑"
+    if kind(metric) in NEUTRAL:
+        return ""
+    return "↓" if lower_is_better(metric) else "↑"
 
 
 def _table(rows: Sequence[Row], columns: Sequence[str]) -> Table:
@@ -238,7 +224,7 @@ def _table(rows: Sequence[Row], columns: Sequence[str]) -> Table:
     for name in columns:
         heading = f"{name} {arrow(name)}".strip() if name in first.metrics else name
         table.add_column(heading.replace("@", "\n@"), justify="right", no_wrap=True)
-    for row in sorted(rows, key=lambda row: row.metrics[main], reverse=main not in LOWER_IS_BETTER):
+    for row in sorted(rows, key=lambda row: row.metrics[main], reverse=not lower_is_better(main)):
         top = row.metrics[main] == best[main]
         table.add_row(
             "" if row.question is None else str(row.question),
@@ -262,4 +248,4 @@ def _cell(row: Row, name: str, best: dict[str, float]) -> Text:
 
 
 def _best(name: str, values: list[float]) -> float:
-    return min(values) if name in LOWER_IS_BETTER else max(values)
+    return min(values) if lower_is_better(name) else max(values)

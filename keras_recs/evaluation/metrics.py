@@ -193,6 +193,39 @@ def mae(predictions: Any, ratings: Any) -> float:
     return float(np.mean(np.abs(_errors(predictions, ratings))))
 
 
+# --- which way is good ----------------------------------------------------------------------------
+
+#: A metric is called by its kind and, behind an @, the length of the lists or the label.
+LOWER_IS_BETTER = frozenset({"rmse", "mae", "log_loss", "ece"})
+
+#: Of these, more is neither better nor worse by itself: random lists cover everything, and a
+#: calibration ratio is best at 1.
+NEUTRAL = frozenset({"coverage", "novelty", "gini", "calibration"})
+
+
+def kind(metric: str) -> str:
+    """What a metric is, without the length or label.
+
+    >>> kind("ndcg@10"), kind("auc@click"), kind("rmse")
+    ('ndcg', 'auc', 'rmse')
+    """
+    return metric.partition("@")[0]
+
+
+def lower_is_better(metric: str) -> bool:
+    """Whether less is better.
+
+    >>> lower_is_better("log_loss@click"), lower_is_better("ndcg@10")
+    (True, False)
+    """
+    return kind(metric) in LOWER_IS_BETTER
+
+
+def is_root(metric: str) -> bool:
+    """Whether the metric is the root of the mean of its per-user values, not the mean."""
+    return kind(metric) == "rmse"
+
+
 # --- checks ---------------------------------------------------------------------------------------
 
 

@@ -9,7 +9,9 @@ import numpy as np
 from scipy import sparse
 
 from keras_recs.data.splits import Split
-from keras_recs.evaluation.protocol import Evaluation, Truth, blocks, cells_of, checked_scores
+from keras_recs.evaluation.protocols import require_lists
+from keras_recs.evaluation.ranking import Truth, blocks, cells_of, checked_scores
+from keras_recs.evaluation.results import Evaluation
 from keras_recs.utils.checks import whole_number
 
 
@@ -26,7 +28,7 @@ def sampled_evaluation(
 
     Args:
         scores: (n_users, n_items), higher is better, in the order of the data set's ids.
-        split: P1 or P2. Each pair of a user and a relevant test item is a case of its own.
+        split: of lists, such as P1 or P2. Each pair of a user and a relevant test item is a case of its own.
         n_negatives: drawn for each case without replacement from what the user met neither in
             training nor in the test; where fewer are left, all of them.
         seed: of the draws.
@@ -39,6 +41,7 @@ def sampled_evaluation(
     whole_number("n_negatives", n_negatives)
     whole_number("k", k)
     scores = checked_scores(scores, split)
+    require_lists(split)
     truth = Truth(split)
     users, items = np.divmod(truth.relevant, truth.n_items)
     relevant = sparse.csr_array(

@@ -1,0 +1,90 @@
+"""What an evaluation gives: figures, and the values of each user behind them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from keras_recs.evaluation import bootstrap, metrics
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Evaluation:
+    """What a recommender reached.
+
+    Attributes:
+        protocol: name of the split's, such as "P1".
+        metrics: name, such as "ndcg@10", to value.
+        per_user: name to array, for the metrics that are means over users. Where ratings or events
+            are predicted, there is one entry per event: `per_user["rmse"]` holds squared errors
+            (the RMSE is the root of their mean), `per_user["mae"]` absolute ones. NaN is an entry
+            that the metric does not have; the mean is over the others.
+        users: ids, one per entry of those arrays.
+        undefined: name to the number of groups (pages, or the whole test) for which the metric is
+            not defined, where that can happen.
+        positives: name to (n,) bool, for an AUC, which compares two kinds of entries: its mean over
+            either kind alone is the AUC.
+    """
+
+    protocol: str
+    metrics: dict[str, float]
+    per_user: dict[str, np.ndarray]
+    users: np.ndarray
+    undefined: dict[str, int] = field(default_factory=dict)
+    positives: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def interval(
+        self, name: str, level: float = 0.95, n_resamples: int = 2000, seed: int = 0
+    ) -> tuple[float, float]:
+        """The bootstrap percentile interval of a metric over draws of users (Efron & Tibshirani
+        1993).
+
+        It says how much the figure would vary with other users of the same kind, after the same
+        training.
+
+        Args:
+            name: a metric with per-user values.
+            level: between 0 and 1.
+            n_resamples: draws of users with replacement.
+            seed: of the draws.
+
+        Raises:
+            KeyError: coverage, novelty and Gini belong to all lists together and have no per-user
+            values. ValueError: a level or number out of range.
+        """
+        bootstrap.check(level, n_resamples)
+        drawn = self.sample_of(name).resampled(n_resamples, seed)
+        return bootstrap.ends(drawn, level)
+
+    def sample_of(self, name: str) -> bootstrap.Sample:
+        """The per-user values of a metric, ready to be drawn again; a KeyError where it has none."""
+        if name not in self.per_user:
+            raise KeyError(
+                f"{name!r} has no per-user values; these have: {', '.join(self.per_user)}"
+            )
+        return bootstrap.Sample.of(
+            self.per_user[name], self.users, self.positives.get(name), metrics.is_root(name)
+        )
+
+    def table(self) -> str:
+        """A line per metric: name, value and, where there is one, the 95 % interval."""
+        lines = [f"{self.protocol}, {self._n_users:,} users"]
+        width = max([14, *(len(name) + 1 for name in self.metrics)])
+        for name, value in self.metrics.items():
+            line = f"{name:<{width}}{value:.4f}"
+            if name in self.per_user:
+                low, high = self.interval(name)
+                line += f"   {low:.4f} to {high:.4f}"
+            if self.undefined.get(name):
+                line += f"   undefined for {self.undefined[name]:,}"
+            lines.append(line)
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        values = ", ".join(f"{name} {value:.4f}" for name, value in self.metrics.items())
+        return f"Evaluation({self.protocol}, {self._n_users:,} users: {values})"
+
+    @property
+    def _n_users(self) -> int:
+        return len(np.unique(self.users))
