@@ -14,10 +14,10 @@ test: $(VENV)/installed-test lint   ## lint, types, tests
 	$(BIN)/python -m pytest
 
 notebooks: $(VENV)/installed-notebooks   ## run every notebook and compare with the committed outputs; HTML in build/
-	$(BIN)/python notebooks/execute.py
+	$(BIN)/python tools/notebooks/execute.py
 
 notebooks-update: $(VENV)/installed-notebooks   ## run every notebook and keep what it prints
-	$(BIN)/python notebooks/execute.py --update
+	$(BIN)/python tools/notebooks/execute.py --update
 
 lab: $(VENV)/installed-notebooks   ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab --notebook-dir=notebooks
@@ -34,8 +34,8 @@ lint: $(VENV)/installed-test   ## ruff and mypy
 	$(BIN)/mypy
 
 fixtures: $(VENV)/installed-test   ## rebuild the data set cinema from its catalogue, and its word vectors
-	$(BIN)/python fixtures/generate.py
-	$(BIN)/python fixtures/words.py
+	$(BIN)/python tools/cinema/generate.py
+	$(BIN)/python tools/cinema/words.py
 
 errata: $(VENV)/installed-test   ## rewrite ERRATA.md from the lists of defects
 	$(BIN)/python -m keras_recs.practice.errata > ERRATA.md

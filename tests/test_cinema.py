@@ -24,6 +24,7 @@ from keras_recs.data.cinema.model import GENRE_THEMES, THEMES
 
 ROOT = Path(__file__).parents[1]
 FIXTURES = ROOT / "fixtures"
+GENERATOR = ROOT / "tools" / "cinema"
 BUILT = (
     "films.jsonl",
     "users.jsonl",
@@ -60,7 +61,7 @@ def films() -> list[dict]:
 def test_rebuilds_byte_for_byte(tmp_path: Path) -> None:
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     subprocess.run(
-        [sys.executable, str(FIXTURES / "generate.py"), "--out", str(tmp_path)],
+        [sys.executable, str(GENERATOR / "generate.py"), "--out", str(tmp_path)],
         check=True,
         env={**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": "7"},
         cwd=tmp_path,
@@ -69,7 +70,7 @@ def test_rebuilds_byte_for_byte(tmp_path: Path) -> None:
     different = [
         name for name in BUILT if (tmp_path / name).read_bytes() != (FIXTURES / name).read_bytes()
     ]
-    assert not different, f"the generator no longer makes {different}: run fixtures/generate.py"
+    assert not different, f"the generator no longer makes {different}: run `make fixtures`"
 
 
 def test_folder_is_small() -> None:
@@ -96,19 +97,6 @@ def test_licence_note_counts_right(cinema: Dataset, shown: Dataset) -> None:
         - 1,
     }
     assert rows == {name: f"{count:,}" for name, count in expected.items()}
-
-
-def test_installed_files_are_found_without_a_checkout(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    from keras_recs.data.cinema import files as cinema_files
-
-    (tmp_path / "hello.txt").write_bytes(b"hello")
-    monkeypatch.setattr(
-        cinema_files, "__file__", str(tmp_path / "a" / "b" / "c" / "d.py")
-    )  # no fixtures/ beside that
-    monkeypatch.setattr(cinema_files, "files", {"keras_recs.fixtures": tmp_path}.__getitem__)
-    assert cinema_files.read_fixture("hello.txt") == b"hello"
 
 
 # --- facts and schema -----------------------------------------------------------------------------
@@ -293,7 +281,7 @@ def test_impressions_contain_the_interactions(cinema: Dataset, shown: Dataset) -
 
 
 def test_phrases_are_many_and_profiles_name_no_genre() -> None:
-    themes = json.loads((FIXTURES / "phrases.json").read_text(encoding="utf-8"))["themes"]
+    themes = json.loads((GENERATOR / "phrases.json").read_text(encoding="utf-8"))["themes"]
     assert set(themes) == set(THEMES)
     phrases = [
         phrase
@@ -314,7 +302,7 @@ def test_phrases_are_many_and_profiles_name_no_genre() -> None:
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_profiles_speak_of_the_planted_interests(language: str, truth: CinemaTruth) -> None:
-    themes = json.loads((FIXTURES / "phrases.json").read_text(encoding="utf-8"))["themes"]
+    themes = json.loads((GENERATOR / "phrases.json").read_text(encoding="utf-8"))["themes"]
     for row, text in enumerate(load_cinema(language).user_features.texts):
         spoken = {
             k

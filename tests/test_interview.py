@@ -32,12 +32,13 @@ from keras_recs.interview.measure import LIMITS, figures, names, spoken
 from keras_recs.interview.memory import FILE, Memory, keys
 from keras_recs.interview.texts import facts, parse
 from keras_recs.interview.words import WORDS
-from keras_recs.practice.notes import find_folder
 from keras_recs.questions import QUESTIONS, Question, question
 from keras_recs.terminal.formulas import plain
 from keras_recs.terminal.prose import render
+from keras_recs.utils.places import find_folder
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+TOOLS = NOTEBOOKS.parent / "tools" / "notebooks"
 TEXTS = Path(asking.__file__).parent / "texts"
 BUILT = [q for q in QUESTIONS if q.built]
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -389,7 +390,7 @@ def test_no_formula_leaves_latex_behind() -> None:
 
 @pytest.fixture
 def feeder(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(NOTEBOOKS))
+    monkeypatch.syspath_prepend(str(TOOLS))
     return importlib.import_module("feed")
 
 

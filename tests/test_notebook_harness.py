@@ -19,12 +19,12 @@ nbformat = pytest.importorskip("nbformat")
 for needed in ("nbclient", "nbconvert", "ipykernel", "rich"):
     pytest.importorskip(needed)
 
-NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+TOOLS = Path(__file__).resolve().parents[1] / "tools" / "notebooks"
 
 
 def load(name: str) -> ModuleType:
-    """A module of the notebooks folder, which is no package."""
-    spec = importlib.util.spec_from_file_location(name, NOTEBOOKS / f"{name}.py")
+    """A module of tools/notebooks, which is no package."""
+    spec = importlib.util.spec_from_file_location(name, TOOLS / f"{name}.py")
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
@@ -436,7 +436,7 @@ def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         '{"argv": ["false"], "display_name": "x", "language": "python"}'
     )
     code = (
-        f"import sys, pathlib; sys.path.insert(0, {str(NOTEBOOKS)!r}); import execute; "
+        f"import sys, pathlib; sys.path.insert(0, {str(TOOLS)!r}); import execute; "
         f"sys.exit(execute.main(sys.argv[1:], folder=pathlib.Path({str(folder)!r})))"
     )
     words = [sys.executable, "-c", code, *arguments]

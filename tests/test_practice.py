@@ -24,12 +24,13 @@ import pytest
 
 from keras_recs.practice import errata, grading, matrix, server
 from keras_recs.practice.defects import Defect, defects
-from keras_recs.practice.grading import Check, CheckError, check
-from keras_recs.practice.notes import Notes, find_folder
+from keras_recs.practice.grading import Check, check
+from keras_recs.practice.notes import Notes
 from keras_recs.practice.screen import Screen
 from keras_recs.practice.sources import answer_source
 from keras_recs.practice.stubs import functions, hearts, is_to_do, quiet, stub, task_of, unmarked
 from keras_recs.questions import QUESTIONS, question
+from keras_recs.utils.places import find_folder
 
 BUILT = [q for q in QUESTIONS if q.built]
 ROOT = Path(__file__).resolve().parents[1]
@@ -579,22 +580,6 @@ def test_without_forks_the_verdict_is_the_same(small, monkeypatch) -> None:
     assert states(found) == ["holds", "fails", "to do", "to do"] and found.ended
     found = small(practice_kit.written("predict", loss="while True: pass"), seconds=8)
     assert found.timed_out and found.holds >= 1, "what is known by then stays"
-
-
-def test_the_tests_are_found_in_a_checkout_and_in_an_installed_package(
-    tmp_path: Path, monkeypatch
-) -> None:
-    import keras_recs
-
-    assert grading.tests_folder() == ROOT / "tests"
-    package = tmp_path / "keras_recs"
-    (package / "tests").mkdir(parents=True)
-    (package / "tests" / "conftest.py").touch()
-    monkeypatch.setattr(keras_recs, "__file__", str(package / "__init__.py"))
-    assert grading.tests_folder() == package / "tests"
-    (package / "tests" / "conftest.py").unlink()
-    with pytest.raises(CheckError, match="not installed"):
-        grading.tests_folder()
 
 
 # --- the commands ---------------------------------------------------------------------------------

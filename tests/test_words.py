@@ -152,7 +152,7 @@ def test_new_words_are_put_together_as_gensim_does() -> None:
 
 @pytest.fixture(scope="module")
 def script():
-    sys.path.insert(0, str(ROOT / "fixtures"))
+    sys.path.insert(0, str(ROOT / "tools" / "cinema"))
     try:
         import words
     finally:

@@ -6,12 +6,12 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from keras_recs.cli.result import Result
 from keras_recs.cli.source import COLUMNS, Source, check_split, data_options, lacking, source_of
 from keras_recs.questions import Answer, Question
 from keras_recs.questions.names import answer_named, nearest
@@ -20,21 +20,9 @@ from keras_recs.terminal.tables import AS_JSON, Number, console, print_json
 if TYPE_CHECKING:
     import numpy as np
 
-    from keras_recs.core.recommendations import Recommendations
     from keras_recs.core.recommender import Recommender
     from keras_recs.data import Dataset, Split
     from keras_recs.evaluation import Evaluation
-
-
-@dataclass(frozen=True)
-class Result:
-    """What one recommender reached; `lists` for the users that are shown, `name` as everywhere."""
-
-    name: str
-    recommender: Recommender
-    evaluation: Evaluation
-    lists: Recommendations
-    fit_s: float
 
 
 @click.command("run")

@@ -14,7 +14,7 @@ from keras_recs.evaluation.leaderboard import arrow, narrowed, widest_word
 from keras_recs.terminal.tables import can_show, console, table
 
 if TYPE_CHECKING:
-    from keras_recs.cli.run import Result
+    from keras_recs.cli.result import Result
 
 LAST = 5  # films of the history that are shown
 NARROWEST = 20  # columns of screen for a list, or its titles cannot be told apart

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import textwrap
 from pathlib import Path
 from typing import Any
 
 import click
 
-import keras_recs
 from keras_recs.interview import Interview, interview
 from keras_recs.questions import Question
 from keras_recs.terminal.tables import (
@@ -20,6 +20,7 @@ from keras_recs.terminal.tables import (
     print_json,
     unbroken,
 )
+from keras_recs.utils.places import shipped
 
 WIDEST = 100  # longer lines are hard to read
 TOPICS_ZH = {
@@ -88,15 +89,13 @@ def command(number: Question, language: str, as_json: bool) -> None:
 def files_of(q: Question) -> dict[str, Path]:
     """What there is of a question in this installation: code, notebook and tests. Notebooks are not
     installed."""
-    package = Path(keras_recs.__file__).resolve().parent
-    tests = f"test_{q.stem}.py"
-    places = {
-        "code": [q.files()[0]] if q.built else [],
-        "notebook": [package.parent / "notebooks" / f"{q.stem}.ipynb"],
-        "tests": [package.parent / "tests" / tests, package / "tests" / tests],
-    }
-    there = {what: [file for file in files if file.is_file()] for what, files in places.items()}
-    return {what: files[0] for what, files in there.items() if files}
+    names = {"notebook": f"notebooks/{q.stem}.ipynb", "tests": f"tests/test_{q.stem}.py"}
+    places = {"code": q.files()[0]} if q.built else {}
+    for what, name in names.items():
+        folder, _, file = name.partition("/")
+        with contextlib.suppress(FileNotFoundError):
+            places[what] = Path(str(shipped(folder) / file))
+    return {what: file for what, file in places.items() if file.is_file()}
 
 
 def commands_of(q: Question) -> dict[str, str]:

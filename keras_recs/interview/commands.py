@@ -49,7 +49,7 @@ def ask(
     from keras_recs.interview.ask import Ended, Session, choose
     from keras_recs.interview.memory import FILE, Memory
     from keras_recs.interview.words import WORDS
-    from keras_recs.practice.notes import find_folder
+    from keras_recs.utils.places import find_folder
 
     if as_json and not every:
         raise click.UsageError("--json needs --all: an interview cannot be held in JSON")

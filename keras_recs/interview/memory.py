@@ -20,8 +20,9 @@ from fsrs import Card, Rating, Scheduler
 
 from keras_recs.interview.texts import LEVELS, interview
 from keras_recs.questions import Question
+from keras_recs.utils.places import GRADES
 
-FILE = "ask.json"
+FILE = GRADES
 RATINGS = dict(zip(LEVELS, (Rating.Again, Rating.Hard, Rating.Good, Rating.Easy), strict=True))
 _SCHEDULER = Scheduler(enable_fuzzing=False)  # the same grades give the same dates
 

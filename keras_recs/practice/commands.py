@@ -17,7 +17,7 @@ from keras_recs.terminal.tables import AS_JSON, Number, console, print_json, tab
 
 
 def _folder(context: click.Context, parameter: click.Parameter, value: Path | None) -> Path:
-    from keras_recs.practice.notes import find_folder
+    from keras_recs.utils.places import find_folder
 
     folder = value if value is not None else find_folder()
     with contextlib.suppress(ValueError):  # short, where it lies below
@@ -181,7 +181,7 @@ def _file_to_check(q: Question, folder: Path, given: Path | None) -> Path:
 
 def _said(folder: Path) -> str:
     """The option that names this folder, where it is not the one that is found without."""
-    from keras_recs.practice.notes import find_folder
+    from keras_recs.utils.places import find_folder
 
     if folder.resolve() == find_folder():
         return ""

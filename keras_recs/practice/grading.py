@@ -20,10 +20,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import keras_recs
 from keras_recs.practice.sources import answer_source
 from keras_recs.practice.stubs import Function, functions, is_to_do, marked, task_of
 from keras_recs.questions import Question
+from keras_recs.utils.places import shipped
 
 HERE = Path(__file__).resolve().parent
 FETCHED = {
@@ -648,11 +648,10 @@ def tests_folder() -> Path:
     """The tests, in a checkout or in an installed package; or where KERAS_RECS_TESTS says."""
     if "KERAS_RECS_TESTS" in os.environ:
         return Path(os.environ["KERAS_RECS_TESTS"])
-    package = Path(keras_recs.__file__).resolve().parent
-    for folder in (package.parent / "tests", package / "tests"):
-        if (folder / "conftest.py").exists():
-            return folder
-    raise CheckError("the tests are not installed with this copy of keras_recs")
+    try:
+        return Path(str(shipped("tests")))
+    except FileNotFoundError as error:
+        raise CheckError("the tests are not installed with this copy of keras_recs") from error
 
 
 def expected_tests(q: Question, full: bool) -> dict[str, str]:

@@ -114,7 +114,7 @@ def status(number: int | None = None) -> None:
         number: only this question.
     """
     from keras_recs.practice.commands import progress_rows
-    from keras_recs.practice.notes import find_folder
+    from keras_recs.utils.places import find_folder
 
     number = None if number is None else _question(number).number
     rows, said = progress_rows(find_folder())

@@ -1,4 +1,4 @@
-"""What the reader has achieved so far, in `practice/progress.json`, and where that folder is."""
+"""What the reader has achieved so far, in `practice/progress.json`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-FOLDER = Path("practice")
-FILE = "progress.json"
+from keras_recs.utils.places import PRACTICE, PROGRESS
+
 EMPTY: dict[str, Any] = {
     "holds": 0,
     "of": 0,
@@ -27,30 +27,6 @@ EMPTY: dict[str, Any] = {
 }
 
 
-def find_folder(start: Path | None = None) -> Path:
-    """The practice folder of whoever stands at `start`, by default in the working directory.
-
-    It is that folder, or lies in it or in one above it, and is known by exercises, progress or
-    grades. Where there is none yet: `practice` in `start`.
-    """
-    start = (start or Path.cwd()).resolve()
-    for above in (start, *start.parents):
-        for folder in (above / FOLDER, above):
-            if _is_practice(folder):
-                return folder
-    return start / FOLDER
-
-
-def _is_practice(folder: Path) -> bool:
-    kept = (FILE, "ask.json")  # the second is what `keras-recs ask` keeps
-    try:
-        return folder.name == FOLDER.name and (
-            any((folder / name).is_file() for name in kept) or any(folder.glob("q[0-9][0-9]_*.py"))
-        )
-    except OSError:
-        return False
-
-
 class Notes:
     """Reads and writes one JSON file: per question, behaviours that held, attempts, hints shown,
     defects hunted.
@@ -59,8 +35,8 @@ class Notes:
     renamed, and `said` has a word about it.
     """
 
-    def __init__(self, folder: Path = FOLDER) -> None:
-        self.path = folder / FILE
+    def __init__(self, folder: Path = PRACTICE) -> None:
+        self.path = folder / PROGRESS
         self.said: str | None = None
         with self._locked() if self.path.exists() else contextlib.nullcontext():
             self.all = self._read()
@@ -126,7 +102,7 @@ class Notes:
         from filelock import FileLock
 
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        return FileLock(self.path.with_name(f".{FILE}.lock"), timeout=30)
+        return FileLock(self.path.with_name(f".{PROGRESS}.lock"), timeout=30)
 
 
 def _look_through(found: Any) -> None:

@@ -109,7 +109,7 @@ def load_vectors(name_or_path: str) -> KeyedVectors:
 
     Args:
         name_or_path: "cinema": 4,341 English and Chinese words, 50 dimensions, trained on the texts
-            of `cinema` (fixtures/words.py), and shipped with the library;
+            of `cinema` (tools/cinema/words.py), and shipped with the library;
             "glove": 400,000 English words, 50 dimensions, fetched on first use;
             "chinese-word2vec": 125,796 Chinese words, 100 dimensions, fetched on first use;
             or a path. Text and binary are told apart by what is inside; a name that ends in .gz is

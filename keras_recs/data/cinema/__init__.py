@@ -2,7 +2,7 @@
 truth.
 
 The files lie in fixtures/ of a checkout and in `keras_recs.fixtures` of an installed package.
-fixtures/generate.py builds them from the catalogue, by the model that
+tools/cinema/generate.py builds them from the catalogue, by the model that
 `keras_recs.data.cinema.model` writes out."""
 
 from __future__ import annotations

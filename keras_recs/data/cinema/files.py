@@ -1,27 +1,21 @@
-"""The files of the data set `cinema`: in fixtures/ of a checkout, in `keras_recs.fixtures` of an
-installed package."""
+"""The files of the data set `cinema`: the folder fixtures/ of an installed package or a checkout."""
 
 from __future__ import annotations
 
 import io
 import json
-from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from keras_recs.utils.places import shipped
 
 SECONDS_A_PLACE = 20  # between two places of a page of impressions
 
 
 def read_fixture(name: str) -> bytes:
-    """The bytes of one file of the data set, from the checkout or from the installed package."""
-    beside = Path(__file__).parents[3] / "fixtures" / name
-    return (
-        beside.read_bytes()
-        if beside.is_file()
-        else (files("keras_recs.fixtures") / name).read_bytes()
-    )
+    """The bytes of one file of the data set."""
+    return (shipped("fixtures") / name).read_bytes()
 
 
 def read_arrays(name: str) -> dict[str, np.ndarray]:

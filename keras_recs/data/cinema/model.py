@@ -1,7 +1,7 @@
 """The planted preference model behind `cinema`: who is shown what, clicks on what, and what comes
 of it.
 
-The generator (fixtures/generate.py) and the environment (`CinemaEnv`) draw from this one model. It
+The generator (tools/cinema/generate.py) and the environment (`CinemaEnv`) draw from this one model. It
 is pure NumPy and works on batches. The symbols, for a user u, a film i and the progress t in [0, 1]
 of u's time in the data:
 

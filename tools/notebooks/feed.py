@@ -5,7 +5,7 @@ Such a cell names its kind in its metadata: {"keras_recs": "sixty-seconds"}. Its
 from `keras_recs/interview/texts/`, the one place where these texts are edited. `execute.py
 --update` does so when it runs a notebook; to write the cells without running anything:
 
-    python notebooks/feed.py
+    python tools/notebooks/feed.py
 """
 
 from __future__ import annotations
@@ -71,4 +71,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(__file__).resolve().parent)
+    main(Path(__file__).resolve().parents[2] / "notebooks")

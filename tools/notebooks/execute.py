@@ -1,8 +1,8 @@
 """Runs the notebooks and checks that their committed outputs are what the code gives today.
 
-    python notebooks/execute.py                   check all notebooks
-    python notebooks/execute.py q05 q07           check those whose names start so
-    python notebooks/execute.py --update          check, and write outputs that have changed
+    python tools/notebooks/execute.py                   check all notebooks
+    python tools/notebooks/execute.py q05 q07           check those whose names start so
+    python tools/notebooks/execute.py --update          check, and write outputs that have changed
 
 Each notebook runs from top to bottom in a fresh kernel of this interpreter, in the notebooks
 folder. The exit code is 0 where all is well, 1 where a notebook failed, 2 where the command makes
@@ -41,7 +41,7 @@ from pages import write, write_index, write_page
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-FOLDER = Path(__file__).resolve().parent
+FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 LARGEST = 1_000_000  # bytes of a committed notebook
 
 #: What the kernels see on top of the environment: a quiet TensorFlow, and the same hashes, figures
