@@ -10,11 +10,10 @@ from types import ModuleType
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import numpy as np
 import pytest
 
 from keras_recs.cli import main
-from keras_recs.data import Dataset, ItemFeatures, from_matrix, load_movielens
+from keras_recs.data import Dataset, load_movielens
 from keras_recs.data.assets import AssetError
 from keras_recs.data.cinema import (
     CinemaTruth,
@@ -26,6 +25,7 @@ from keras_recs.practice.defects import Defect, by_stem, defects
 from keras_recs.practice.reporter import refuse_borrowed, withhold
 from keras_recs.practice.sources import answer_source
 from keras_recs.questions import Question
+from keras_recs.testing import checkerboard, random_crowd, rated_checkerboard  # noqa: F401
 from keras_recs.text import BaseEncoder, EncoderError, load_encoder
 
 LIBRARY = "answer"
@@ -184,59 +184,3 @@ def shown() -> Dataset:
 def truth() -> CinemaTruth:
     """What was planted in cinema."""
     return load_cinema_truth()
-
-
-def random_crowd(n_users: int, n_items: int, least: float) -> Dataset:
-    """Ratings and times at random; the most popular item is met by 0.6 of the users, the last by `least`."""
-    rng = np.random.default_rng(5)
-    users, items = np.nonzero(rng.random((n_users, n_items)) < np.linspace(0.6, least, n_items))
-    order = rng.permutation(len(users))
-    return Dataset.from_arrays(
-        users[order],
-        items[order],
-        rng.integers(1, 6, len(users)),
-        rng.integers(0, 10**6, len(users)),
-    )
-
-
-def checkerboard(n: int = 20) -> Dataset:
-    """User u met every item of u's parity but item u: whoever learns from others must recommend item u."""
-    users, items = np.nonzero(
-        (np.add.outer(np.arange(n), np.arange(n)) % 2 == 0) & ~np.eye(n, dtype=bool)
-    )
-    features = ItemFeatures(np.arange(n), titles=[f"item {i}" for i in range(n)])
-    return Dataset.from_arrays(
-        users,
-        items,
-        ratings=np.full(len(users), 5.0),
-        timestamps=np.arange(len(users)),
-        item_features=features,
-        rating_scale=(1.0, 5.0),
-        name="checkerboard",
-    )
-
-
-def rated_checkerboard(n: int = 20) -> Dataset:
-    """Items of the user's own parity are worth 5, the others 1; of each kind one is hidden: item u, and item u + 1."""
-    users, items = np.divmod(np.arange(n * n), n)
-    hidden = (items == users) | (items == (users + 1) % n)
-    users, items = users[~hidden], items[~hidden]
-    ratings = np.where((users + items) % 2 == 0, 5.0, 1.0)
-    return Dataset.from_arrays(
-        users, items, ratings, np.arange(len(users)), name="rated checkerboard"
-    )
-
-
-def planted(
-    n_users: int = 60,
-    n_items: int = 40,
-    rank: int = 3,
-    observed: float = 0.4,
-    seed: int = 0,
-) -> tuple[Dataset, np.ndarray, np.ndarray]:
-    """Ratings that are exactly of low rank around 3, some of them observed: (data, all ratings, observed mask)."""
-    rng = np.random.default_rng(seed)
-    truth = 3 + rng.normal(size=(n_users, rank)) @ rng.normal(size=(rank, n_items)) / rank**0.5
-    mask = rng.random(truth.shape) < observed
-    data = from_matrix(np.where(mask, truth, np.nan), missing=float("nan"))
-    return data, truth, mask

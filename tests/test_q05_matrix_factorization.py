@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import planted
 
 from keras_recs.data import Dataset, from_matrix, split
 from keras_recs.practice import expect
+from keras_recs.testing import planted
 
 
 def small(answer: ModuleType, dtype: type = np.float64, seed: int = 0) -> tuple[Any, ...]:

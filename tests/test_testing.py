@@ -1,12 +1,18 @@
-"""The planted logs: what is claimed of them is in them."""
+"""The planted logs: what is claimed of them is in them. The contract battery: wrong recommenders are
+rejected by the name of what is wrong, and a right one is not."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
+from keras_recs.core.hyperparameters import Positive
+from keras_recs.core.recommendations import Recommendations
 from keras_recs.core.recommender import Recommender
-from keras_recs.data import split
+from keras_recs.core.requests import Requests
+from keras_recs.data import Dataset, split
 from keras_recs.evaluation import (
     ItemKNNRecommender,
     PopularityRecommender,
@@ -15,7 +21,19 @@ from keras_recs.evaluation import (
     evaluate,
     evaluate_scores,
 )
-from keras_recs.testing import PlantedLog, dense_log, planted_log, sparse_log
+from keras_recs.testing import (
+    BATTERY,
+    ContractError,
+    PlantedLog,
+    check_recommender,
+    checkerboard,
+    dense_log,
+    nasty,
+    planted,
+    planted_log,
+    rated_checkerboard,
+    sparse_log,
+)
 
 
 @pytest.fixture(scope="module", params=[dense_log, sparse_log], ids=["dense", "sparse"])
@@ -171,3 +189,197 @@ def test_they_behave_as_real_logs_do(preset: PlantedLog) -> None:
 def test_what_makes_no_sense_is_refused(wrong: dict) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         planted_log(**wrong)
+
+
+# --- the contract battery -------------------------------------------------------------------------
+
+
+@dataclass(eq=False, repr=False)
+class Overlap(Recommender):
+    """Right, and written another way than the answers: it implements requests and not users, learns
+    one dense table, and has no vectors of items."""
+
+    damping: Positive = 1.0
+
+    def _fit(self, data: Dataset) -> None:
+        met = data.matrix().toarray() > 0  # (n_users, n_items)
+        common = met.astype(float) @ met.T
+        np.fill_diagonal(common, 0)
+        self.table_ = (common @ met / (self.damping + common.sum(axis=1)[:, None])).astype("f4")
+
+    def _score_requests(self, requests: Requests) -> np.ndarray:
+        return self.table_[requests.users]
+
+
+class MeetsAgain(Overlap):
+    def recommend(self, users=None, k=10, **options) -> Recommendations:
+        return super().recommend(users, k, **{**options, "exclude_seen": False})
+
+
+class Repeats(Overlap):
+    def recommend(self, users=None, k=10, **options) -> Recommendations:
+        lists = super().recommend(users, k, **options)
+        lists.items[:, 1:2] = lists.items[:, :1]
+        return lists
+
+
+class WorstFirst(Overlap):
+    def recommend(self, users=None, k=10, **options) -> Recommendations:
+        lists = super().recommend(users, k, **options)
+        for row, valid in enumerate(lists.valid):
+            n = valid.sum()
+            lists.items[row, :n] = lists.items[row, :n][::-1]
+            lists.scores[row, :n] = lists.scores[row, :n][::-1]
+        return lists
+
+
+class ShortLists(Overlap):
+    def recommend(self, users=None, k=10, **options) -> Recommendations:
+        lists = super().recommend(users, min(k, 3), **options)
+        return Recommendations(lists.queries, lists.items, lists.scores)
+
+
+class Forgets(Overlap):
+    """Saves what ends in an underscore, and has its table under another name."""
+
+    def _fit(self, data: Dataset) -> None:
+        super()._fit(data)
+        self.weights = self.__dict__.pop("table_")
+
+    def _score_requests(self, requests: Requests) -> np.ndarray:
+        return self.weights[requests.users]
+
+
+class Mutates(Overlap):
+    """Gives its own table away where all users are asked for."""
+
+    def _score_requests(self, requests: Requests) -> np.ndarray:
+        everybody = np.array_equal(requests.users, np.arange(len(self.table_)))
+        return self.table_ if everybody else super()._score_requests(requests)
+
+
+class Dices(Overlap):
+    def _fit(self, data: Dataset) -> None:
+        super()._fit(data)
+        self.table_ += np.random.default_rng().random(self.table_.shape, np.float32) / 10
+
+
+class Popular(Overlap):
+    def _fit(self, data: Dataset) -> None:
+        counts = np.asarray(data.popularity, np.float32)
+        self.table_ = np.tile(counts, (data.n_users, 1))
+
+
+class OfItsBatch(Overlap):
+    def _predict(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
+        values = self.table_[users, items]
+        return values / values.max() if len(values) else values
+
+
+class NoColdUsers(Overlap):
+    def _fit(self, data: Dataset) -> None:
+        super()._fit(data)
+        with np.errstate(all="ignore"):
+            self.table_ /= self.table_.max(axis=1, keepdims=True)
+
+
+class CountsTwice(Overlap):
+    """Takes the log for a matrix: an event that comes twice counts twice, and item 0 is the most
+    frequent."""
+
+    def _fit(self, data: Dataset) -> None:
+        super()._fit(data)
+        events = data.interactions
+        if len(events) > data.seen.nnz:
+            self.table_ = self.table_[:, ::-1].copy()
+
+
+class LaxRange(Overlap):
+    def __init__(self, damping: float = 1.0) -> None:
+        self.damping = damping
+
+    def __post_init__(self) -> None:
+        """Checks nothing."""
+
+
+WRONG = {
+    MeetsAgain: "no list holds what its user met",
+    Repeats: "no list holds an item twice",
+    WorstFirst: "lists are ranked by score",
+    ShortLists: "a long list holds all that is left and then fillers",
+    Forgets: "saving and loading gives the same recommender",
+    Mutates: "recommending changes no score",
+    Dices: "the same seed gives the same scores",
+    Popular: "it recommends the withheld diagonal",
+    OfItsBatch: "predictions do not depend on their neighbours",
+    NoColdUsers: "nasty data can be fitted",
+    CountsTwice: "names order and repetition of events change nothing",
+    LaxRange: "hyperparameters out of range are refused by name",
+}
+
+
+def test_a_right_recommender_is_accepted_however_it_is_written() -> None:
+    check_recommender(Overlap())
+    check_recommender(Popular(), personal=False)
+    check_recommender(ItemKNNRecommender())
+    check_recommender(PopularityRecommender(), personal=False)
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=lambda kind: kind.__name__)
+def test_a_wrong_recommender_is_rejected_by_name(wrong: type[Recommender]) -> None:
+    with pytest.raises(ContractError) as found:
+        check_recommender(wrong())
+    assert WRONG[wrong] in found.value.broken, found.value
+    assert f"{wrong.__name__} breaks " in str(found.value)
+    assert f"- {WRONG[wrong]}: " in str(found.value)
+
+
+def test_an_error_says_how() -> None:
+    with pytest.raises(ContractError) as found:
+        check_recommender(MeetsAgain())
+    met = found.value.broken["no list holds what its user met"]
+    assert met.startswith("user 0 met [2, 4, ") and met.endswith("which are recommended again")
+    with pytest.raises(ContractError) as found:
+        check_recommender(Dices())
+    broken = found.value.broken
+    assert (
+        "the scores of a second fit should be [[" in broken["the same seed gives the same scores"]
+    )
+
+
+def test_what_cannot_be_fitted_is_said_at_once() -> None:
+    class Crashes(Overlap):
+        def _fit(self, data: Dataset) -> None:
+            raise RuntimeError("no memory")
+
+    with pytest.raises(ContractError, match="it can be fitted: it raised RuntimeError: no memory"):
+        check_recommender(Crashes())
+    with pytest.raises(TypeError, match="recommender must be a Recommender, got dict"):
+        check_recommender({})  # type: ignore[arg-type]
+
+
+def test_behaviours_have_names_and_say_what_they_look_for() -> None:
+    assert len(BATTERY) > 25 and all(behaviour.__doc__ for behaviour in BATTERY.values())
+
+
+def test_the_boards_are_what_is_said_of_them() -> None:
+    seen = checkerboard(6).seen.toarray() > 0
+    assert [np.flatnonzero(row).tolist() for row in seen[:2]] == [[2, 4], [3, 5]]
+    ratings = rated_checkerboard(6).matrix("ratings").toarray()
+    assert ratings[0].tolist() == [0, 0, 5, 1, 5, 1] and ratings[5].tolist() == [0, 5, 1, 5, 1, 0]
+    data, values, known = planted(rank=2)
+    dense = data.matrix("ratings").toarray()
+    assert np.allclose(dense[known], values[known]) and not dense[~known].any()
+    assert np.linalg.matrix_rank(values - 3) == 2
+
+
+def test_the_nasty_log_is_nasty() -> None:
+    data = nasty()
+    events, seen = data.interactions, data.seen.toarray() > 0
+    assert data.user_ids.ids.dtype.kind == "U"
+    assert len(events) > seen.sum(), "some events come twice"
+    assert (np.diff(events.timestamps) < 0).any() and len(set(events.timestamps)) == 3
+    assert {-2.0, 0.0} <= set(events.ratings)
+    people, things = data.user_ids.ids.tolist(), data.item_ids.ids.tolist()
+    assert not seen[people.index("new")].any() and not seen[:, things.index("unsold")].any()
+    assert seen[people.index("most")].sum() == data.n_items - 1
