@@ -20,11 +20,18 @@ TOPICS = (
 def checkerboard(n: int = 20) -> Dataset:
     """User u met every item of u's parity but item u: whoever learns from others recommends item u.
 
-    Args:
-        n: the number of users, and of items.
+    The order of events is u + 2, u + 4, … and from the start again, so that item u is also what
+    comes next: whoever learns what follows on what recommends it too.
 
-    >>> checkerboard()
+    Args:
+        n: the number of users, and of items; even.
+
+    >>> data = checkerboard()
+    >>> data
     Dataset('checkerboard', 20 users, 20 items, 180 interactions)
+    >>> last = data.interactions.timestamps[data.interactions.users == 6].argmax()
+    >>> data.interactions.items[data.interactions.users == 6][last].item()
+    4
     """
     users, items = np.nonzero(
         (np.add.outer(np.arange(n), np.arange(n)) % 2 == 0) & ~np.eye(n, dtype=bool)
@@ -33,7 +40,7 @@ def checkerboard(n: int = 20) -> Dataset:
         users,
         items,
         ratings=np.full(len(users), 5.0),
-        timestamps=np.arange(len(users)),
+        timestamps=users * n + (items - users) % n,
         item_features=ItemFeatures(np.arange(n), titles=[f"item {i}" for i in range(n)]),
         rating_scale=(1.0, 5.0),
         name="checkerboard",
