@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import pytest
+from filelock import FileLock
 
+import keras_recs
 from keras_recs.cli import main
-from keras_recs.data import Dataset, load_movielens
+from keras_recs.core.recommender import Recommender
+from keras_recs.data import Dataset, load_movielens, split
 from keras_recs.data.assets import AssetError
 from keras_recs.data.cinema import (
     CinemaTruth,
@@ -24,11 +29,28 @@ from keras_recs.data.cinema import (
 from keras_recs.practice.defects import Defect, by_stem, defects
 from keras_recs.practice.reporter import refuse_borrowed, withhold
 from keras_recs.practice.sources import answer_source
-from keras_recs.questions import Question
+from keras_recs.questions import Answer, Question
 from keras_recs.testing import checkerboard, random_crowd, rated_checkerboard  # noqa: F401
 from keras_recs.text import BaseEncoder, EncoderError, load_encoder
 
 LIBRARY = "answer"
+
+#: Files whose tests take long, longest first: of several processes, none should begin with one of
+#: them when the others are done.
+LONG = (
+    "test_practice_map",
+    "test_contract",
+    "test_floors",
+    "test_devices",
+    "test_q08_deep_learning",
+    "test_q02_llm_interest",
+    "test_practice_watch",
+    "test_text_models",
+    "test_practice",
+    "test_q18_gcn",
+    "test_interview",
+    "test_q10_graph_embedding",
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -80,7 +102,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Of a test with several cases, a defect runs the one that it names."""
+    """Long files first, where several processes share them; of a test with several cases, a defect
+    runs the one that it names."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        rank = {name: place for place, name in enumerate(LONG)}
+        items.sort(key=lambda item: rank.get(item.path.stem, len(LONG)))
     if config.getoption("--defects") != "own":
         return
     kept, dropped = [], []
@@ -143,6 +169,43 @@ def ml100k() -> Dataset:
         return load_movielens("ml-100k")
     except (AssetError, OSError) as error:
         pytest.skip(f"MovieLens-100K cannot be had: {error}")
+
+
+@pytest.fixture(scope="session")
+def fitted_on_movielens(
+    ml100k: Dataset, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[Question, Answer], Recommender]:
+    """Answers as they come, fitted on the training part of their protocol on MovieLens-100K: each
+    once, by whoever asks first, in whatever process."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+
+    def fitted(q: Question, a: Answer) -> Recommender:
+        file = folder / re.sub(r"\W+", "_", f"q{q.number}_{a.name}")
+        with FileLock(f"{file}.lock"):
+            if not file.exists():
+                q.make(a).fit(split(ml100k, q.protocol).train).save(file)
+        return keras_recs.load(file)
+
+    return fitted
+
+
+@pytest.fixture
+def on_movielens(
+    request: pytest.FixtureRequest, answer: ModuleType, ml100k: Dataset
+) -> Callable[[str], Recommender]:
+    """A class of the module under test, with its defaults, fitted on MovieLens-100K."""
+    q = question_of(request)
+
+    def fitted(class_name: str) -> Recommender:
+        kind = getattr(answer, class_name)
+        if kind is not getattr(keras_recs, class_name):  # somebody's own
+            return kind().fit(split(ml100k, q.protocol).train)
+        plain = next(a for a in q.answers if a.class_name == class_name and not a.params)
+        return request.getfixturevalue("fitted_on_movielens")(q, plain)
+
+    return fitted
 
 
 def pretrained(name: str) -> BaseEncoder:

@@ -111,16 +111,14 @@ def test_scikit_learn_can_clone_it(subject: Subject) -> None:
 @pytest.mark.data
 @pytest.mark.parametrize(("q", "a"), CASES, ids=NAMES)
 def test_it_beats_its_trivial_baseline_on_movielens(
-    ml100k: Dataset, q: Question, a: Answer
+    ml100k: Dataset, fitted_on_movielens: Callable, q: Question, a: Answer
 ) -> None:
     from keras_recs.evaluation import evaluate
 
     if a.class_name in NO_FLOOR:
         pytest.skip(NO_FLOOR[a.class_name])
-    parts = split(
-        ml100k, q.protocol, validation=True
-    )  # the smaller training set is enough for a floor
-    mine = evaluate(q.make(a).fit(parts.train), parts).metrics
+    parts = split(ml100k, q.protocol)
+    mine = evaluate(fitted_on_movielens(q, a), parts).metrics
     protocol = protocol_named(q.protocol)
     _, floor = protocol.floor
     trivial = evaluate(floor().fit(parts.train), parts).metrics

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import ModuleType
 
 import keras
@@ -582,12 +583,12 @@ def test_a_user_who_has_met_everything_does_not_stop_the_fit(answer: ModuleType)
 
 @pytest.mark.data
 @pytest.mark.needs("NeuMF.build", "NeuMF._epochs")
-def test_movielens_bar(answer: ModuleType, ml100k: Dataset) -> None:
+def test_movielens_bar(answer: ModuleType, ml100k: Dataset, on_movielens: Callable) -> None:
     """On MovieLens-100K (P1), NDCG@10 is at least 0.18; popularity reaches 0.119."""
     from keras_recs.evaluation import evaluate
 
     parts = split(ml100k, "P1")
-    reached = evaluate(answer.NeuMF().fit(parts.train), parts).metrics["ndcg@10"]
+    reached = evaluate(on_movielens("NeuMF"), parts).metrics["ndcg@10"]
     expect.true(
         reached >= 0.18,
         "NeuMF ranks MovieLens-100K well above popularity, which reaches 0.119: below 0.18 a "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import ModuleType
 
 import networkx as nx
@@ -766,12 +767,12 @@ def test_whom_nobody_met_comes_late_and_who_met_nobody_gets_the_popular(
 
 @pytest.mark.data
 @pytest.mark.needs("random_walks", "corpus", "skip_gram", "log_noise", "DeepWalk._fit")
-def test_movielens_bar(answer: ModuleType, ml100k: Dataset) -> None:
+def test_movielens_bar(answer: ModuleType, ml100k: Dataset, on_movielens: Callable) -> None:
     """On MovieLens-100K (P1), NDCG@10 reaches 0.18, while the nearness of words stays below popularity (0.1189)."""
     from keras_recs.evaluation import evaluate, evaluate_scores
 
     parts = split(ml100k, "P1")
-    graph = answer.DeepWalk().fit(parts.train)
+    graph = on_movielens("DeepWalk")
     reached = evaluate(graph, parts).metrics["ndcg@10"]
     expect.true(
         reached > 0.18,

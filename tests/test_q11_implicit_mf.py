@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 import sys
 from types import ModuleType
 from typing import Any
@@ -1044,10 +1045,12 @@ def test_a_user_without_events_is_served_by_popularity(answer: ModuleType) -> No
     "penalties", "half_step", "conjugate_gradients", "ImplicitALS._fit", "bpr_loss", "BPR.build"
 )
 @pytest.mark.parametrize(("name", "floor"), [("ImplicitALS", 0.2067), ("BPR", 0.18)])
-def test_movielens_bars(answer: ModuleType, ml100k: Dataset, name: str, floor: float) -> None:
+def test_movielens_bars(
+    answer: ModuleType, ml100k: Dataset, on_movielens: Callable, name: str, floor: float
+) -> None:
     """On MovieLens-100K (P1), NDCG@10 reaches that of the best public implementations; popularity has 0.119."""
     parts = split(ml100k, "P1")
-    reached = evaluate(getattr(answer, name)().fit(parts.train), parts).metrics["ndcg@10"]
+    reached = evaluate(on_movielens(name), parts).metrics["ndcg@10"]
     expect.true(
         reached > floor - 5e-5,
         f"{name} ranks MovieLens-100K as well as the best public implementations do; "

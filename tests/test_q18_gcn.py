@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import ModuleType
 
 import keras
@@ -964,12 +965,12 @@ def test_it_learns(answer: ModuleType) -> None:
     "LightGraphConvolution.call",
     "LightGCN.build",
 )
-def test_movielens_bar(answer: ModuleType, ml100k: Dataset) -> None:
+def test_movielens_bar(answer: ModuleType, ml100k: Dataset, on_movielens: Callable) -> None:
     """On MovieLens-100K (P1), NDCG@10 is at least 0.1923, what RecBole's LightGCN reaches; popularity has 0.119."""
     from keras_recs.evaluation import evaluate
 
     parts = split(ml100k, "P1")
-    recommender = answer.LightGCN().fit(parts.train)
+    recommender = on_movielens("LightGCN")
     reached = evaluate(recommender, parts).metrics["ndcg@10"]
     expect.true(
         reached >= 0.1923,

@@ -176,7 +176,7 @@ def test_what_was_shown_is_not_shown_again_unless_it_may() -> None:
     assert Best(2, again=True).act(seen, rng)[0].tolist() == [[5, 4], [5, 4]]
     assert Best().act(seen, rng)[0].tolist() == [3, 5]
     everything = {"user": np.zeros(1), "history": np.arange(6)[None]}
-    with pytest.raises(ValueError, match="shown every item"):
+    with pytest.raises(ValueError, match="fewer than 1 items to choose from"):
         Best().act(everything, rng)
 
 

@@ -89,12 +89,18 @@ class RankingPolicy(Policy):
             table[row, observations["history"][row, place]] = -np.inf
         slates, found = top_k(table, self.slate_size or 1)
         if not np.isfinite(found).all():
-            raise ValueError("a user has been shown every item: nothing is left to choose from")
+            raise ValueError(
+                f"a user has fewer than {self.slate_size or 1} items to choose from: the others "
+                "have been shown or have no score"
+            )
         return _shaped(slates, self.slate_size), np.ones(len(slates))
 
 
 class RecommenderPolicy(RankingPolicy):
     """Any fitted recommender as a policy: the best that have not been shown.
+
+    To a recommender that takes a history, what the user was shown in the episode is the history;
+    before anything was shown, it goes by what it learned of the user.
 
     Args:
         recommender: fitted; its users and items, by index, are those of the environment.
@@ -108,8 +114,15 @@ class RecommenderPolicy(RankingPolicy):
         self.recommender = recommender
 
     def scores(self, observations: Observations) -> np.ndarray:
-        users = self.recommender.user_ids_[np.asarray(observations["user"], np.int64)]
-        return self.recommender.score(users)
+        requests = Requests(np.asarray(observations["user"], np.int64), {})
+        table = self.recommender._checked_scores(requests)
+        if "history" in self.recommender.takes and "history" in observations:
+            shown = (np.asarray(observations["history"]) + 1).astype(np.int32)
+            some = np.flatnonzero(shown.any(axis=1))
+            if len(some):
+                asked = Requests(requests.users[some], {}, shown[some])
+                table[some] = self.recommender._checked_scores(asked)
+        return table
 
 
 class EpsilonGreedy(Policy):

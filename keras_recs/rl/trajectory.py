@@ -52,7 +52,7 @@ class Trajectory:
 
     def returns(self, discount: float, after: Any = None) -> np.ndarray:
         """(n_steps, n) float64: the reward of each step and the discounted ones that follow it in
-        its episode.
+        its episode. Where a step is not `real`, what stands there means nothing.
 
         Args:
             discount: γ, 0 to 1.
