@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from dataclasses import dataclass
 
@@ -129,9 +130,29 @@ def foreign(members: dict) -> None:
     members["component:second"] = out.getvalue()
 
 
+def swapped(members: dict) -> None:
+    members["component:second"] = members["component:first"]
+
+
+def params_changed(**changes):
+    """Replace hyperparameters in the outer file."""
+
+    def change(members: dict) -> None:
+        document = json.loads(members["meta.json"])
+        document["params"] |= changes
+        members["meta.json"] = json.dumps(document).encode()
+
+    return change
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
+        (swapped, "blend.*component 'second' is a EASE, and was a ItemCF when it was saved"),
+        (
+            params_changed(first={"recommender": "EASE", "params": {}}),
+            "blend.*hyperparameter 'first' must name a class and a module, got 'EASE'",
+        ),
         (cut, "blend.*component 'second' is truncated"),
         (lambda members: members.pop("component:first"), "blend is damaged.*component:first"),
         (foreign, "blend.*component 'second' is a Evil of .*no class of keras_recs"),
@@ -146,6 +167,17 @@ def test_a_damaged_component_is_named(blend: Blend, tmp_path, change, words: str
     rewritten(tmp_path / "blend", change)
     with pytest.raises(StorageError, match=words):
         Blend.load(tmp_path / "blend")
+
+
+@pytest.mark.parametrize("params", [{"first__reg": 9.0}, {"first": ItemCF()}, {"first": None}])
+def test_what_was_fitted_is_saved_whatever_is_set_afterwards(params, data, tmp_path) -> None:
+    """`set_params` speaks of the next fit: until then, and in a file, the components stay."""
+    blend = Blend(EASE(reg=5.0), ItemCF(), 0.25).fit(data)
+    before = blend.score(["u1", "u2"])
+    blend.set_params(**params).save(tmp_path / "blend")
+    again = Blend.load(tmp_path / "blend")
+    assert np.array_equal(again.score(["u1", "u2"]), before)
+    assert repr(again) == repr(blend) and again.components_["first"].reg == 5.0
 
 
 def test_hyperparameters_of_components_are_read_and_set_by_their_names(blend: Blend) -> None:

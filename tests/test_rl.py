@@ -28,7 +28,8 @@ from keras_recs.rl import (
 
 class Counting:
     """Two users who pay the index of the item; user 1's episodes end after three steps, user 0's
-    are broken off after four. The arrays that it gives are its own, and change."""
+    are broken off after four. The arrays that it gives are its own, and change; `luck` is the
+    one thing that it draws."""
 
     metadata: dict[str, Any] = {}
 
@@ -43,7 +44,13 @@ class Counting:
         return self._seen(), {}
 
     def _seen(self) -> dict:
-        return {"user": np.arange(2), "history": self.history, "clock": self.clock}
+        luck = self.rng.random(2)
+        return {
+            "user": np.arange(2),
+            "history": self.history,
+            "clock": self.clock,
+            "luck": luck,
+        }
 
     def step(self, actions: np.ndarray) -> tuple:
         begins = self.over
@@ -91,6 +98,9 @@ def test_returns_stop_at_an_end_and_go_on_beyond_what_was_broken_off(path: Traje
     beyond = path.returns(0.5, np.full((6, 2), 16.0))
     assert beyond[3, 0] == 2 + 8 and beyond[2, 1] == 3, "broken off is not the end; the end is"
     assert beyond[5].tolist() == [5 + 8, 4 + 8], "and after the last step nothing is known"
+    each = path.returns(0.5, np.arange(12.0).reshape(6, 2))
+    assert (each[3, 0], each[2, 1]) == (2 + 3, 3), "what is unknown is that of its own step"
+    assert each[5].tolist() == [5 + 5, 4 + 5.5]
     assert path.returns(0.0).tolist() == path.rewards.tolist()
 
 
@@ -109,7 +119,7 @@ def test_bad_arguments_of_returns(path: Trajectory, arguments: tuple, words: str
 def test_trajectories_are_saved_and_laid_side_by_side(path: Trajectory, tmp_path) -> None:
     path.save(tmp_path / "path.npz")
     again = Trajectory.load(tmp_path / "path.npz")
-    assert set(again.observations) == {"user", "history", "clock"}
+    assert set(again.observations) == {"user", "history", "clock", "luck"}
     for name, values in path._arrays().items():
         assert np.array_equal(again._arrays()[name], values), name
     both = Trajectory.beside([path, again])
@@ -124,11 +134,27 @@ def test_trajectories_are_saved_and_laid_side_by_side(path: Trajectory, tmp_path
         Trajectory(**values)
 
 
+def test_a_rollout_records_the_propensity_of_the_action_beside_it() -> None:
+    """Which action is the best changes with the history, so each step's is worked out again."""
+    path = rollout(Counting(), EpsilonGreedy(Best(), 6, 0.5), 40)
+    best = [
+        Best().act({name: seen[step] for name, seen in path.observations.items()}, None)[0]
+        for step in range(40)
+    ]
+    expected = 0.5 / 6 + 0.5 * (path.actions == best)
+    assert path.propensities == pytest.approx(expected)
+    assert len(np.unique(expected[:, 0])) == len(np.unique(expected[:, 1])) == 2
+
+
 def test_a_seed_decides_everything() -> None:
+    """What the policy draws and what the environment draws."""
     first, again, other = (
-        rollout(Counting(), UniformPolicy(6), 40, seed=seed).actions for seed in (3, 3, 4)
+        rollout(Counting(), UniformPolicy(6), 40, seed=seed) for seed in (3, 3, 4)
     )
-    assert np.array_equal(first, again) and not np.array_equal(first, other)
+    for name, values in first._arrays().items():
+        assert np.array_equal(values, again._arrays()[name]), name
+    assert not np.array_equal(first.actions, other.actions)
+    assert not np.array_equal(first.observations["luck"], other.observations["luck"])
 
 
 def test_an_environment_that_begins_episodes_in_the_same_step_is_refused() -> None:

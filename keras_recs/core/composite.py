@@ -104,16 +104,24 @@ class CompositeRecommender(Recommender):
 
     def _state(self) -> tuple[dict[str, Any], dict[str, bytes]]:
         state, blobs = super()._state()
-        state = {name: value for name, value in state.items() if name != "components_"}
+        # Of what was fitted, not of the hyperparameters: those may have been set anew since.
+        state["components_"] = {
+            name: type(part).__name__ for name, part in self.components_.items()
+        }
         files = {f"{COMPONENT}{name}": part.to_bytes() for name, part in self.components_.items()}
         return state, {**blobs, **files}
 
     def _restore(self, state: dict[str, Any], blobs: dict[str, bytes]) -> None:
         super()._restore(state, blobs)
         self.components_ = {}
-        for name in self._components():
-            content = blobs[f"{COMPONENT}{name}"]
-            self.components_[name] = _from_bytes(content, f"component {name!r}")
+        for name, expected in state["components_"].items():
+            where = f"component {name!r}"
+            found = _from_bytes(blobs[f"{COMPONENT}{name}"], where)
+            if type(found).__name__ != expected:
+                raise storage.StorageError(
+                    f"{where} is a {type(found).__name__}, and was a {expected} when it was saved"
+                )
+            self.components_[name] = found
 
 
 def _unfitted(recommender: Recommender) -> Recommender:
@@ -131,6 +139,8 @@ def _from_bytes(content: bytes, name: str) -> Recommender:
 
 def _class(meta: dict[str, Any], where: str | os.PathLike[str]) -> type[Recommender]:
     """The class that a file names, when it is known; a StorageError otherwise."""
+    if not isinstance(meta, dict):
+        raise storage.StorageError(f"{where} must name a class and a module, got {meta!r}")
     name, module = str(meta.get("class")), str(meta.get("module"))
     found = registry.find(name, module)
     if found is None or not issubclass(found, Recommender):
