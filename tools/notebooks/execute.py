@@ -45,7 +45,8 @@ FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 LARGEST = 1_000_000  # bytes of a committed notebook
 
 #: What the kernels see on top of the environment: a quiet TensorFlow, and the same hashes, figures
-#: and line widths everywhere.
+#: and line widths everywhere. One thread each: several notebooks run side by side, and sums have one
+#: order whatever the number of cores.
 KERNEL_ENVIRONMENT = {
     "PYTHONHASHSEED": "0",
     "TF_CPP_MIN_LOG_LEVEL": "3",
@@ -54,7 +55,13 @@ KERNEL_ENVIRONMENT = {
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     "COLUMNS": "80",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
 }
+#: Those that take long begin first, or one of them would run alone at the end.
+LONG = ("q18", "q08", "q02", "q11", "q10", "q06")
 
 
 @dataclass
@@ -229,6 +236,12 @@ def select(folder: Path, names: Sequence[str]) -> list[Path]:
     return [path for stem, path in every.items() if stem in chosen]
 
 
+def long_first(paths: Sequence[Path]) -> list[Path]:
+    """Those of `LONG` in its order, then the others."""
+    rank = {name: place for place, name in enumerate(LONG)}
+    return sorted(paths, key=lambda path: rank.get(path.stem[:3], len(LONG)))
+
+
 def run_all(chosen: Sequence[Path], options: Options, jobs: int, console: Console) -> list[Outcome]:
     """Runs the notebooks, `jobs` at a time, and tells of each as it ends."""
     outcomes = []
@@ -260,7 +273,7 @@ def run_all(chosen: Sequence[Path], options: Options, jobs: int, console: Consol
                 progress.remove_task(task)
 
         try:
-            for future in as_completed([pool.submit(run, path) for path in chosen]):
+            for future in as_completed([pool.submit(run, path) for path in long_first(chosen)]):
                 outcome = future.result()
                 outcomes.append(outcome)
                 say(console, f"{outcome.word:9} {outcome.name}  {outcome.seconds:.1f} s")
@@ -291,7 +304,12 @@ def main(arguments: Sequence[str] | None = None, folder: Path = FOLDER) -> int:
     parser.add_argument(
         "--html", type=Path, metavar="DIR", help="where the pages go (build/notebooks)"
     )
-    parser.add_argument("--jobs", type=int, default=1, help="notebooks to run at a time (1)")
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=min(4, os.cpu_count() or 1),
+        help="notebooks to run at a time (as many as there are cores, at most 4)",
+    )
     parser.add_argument("--timeout", type=int, default=600, help="seconds for a cell (600)")
     asked = parser.parse_args(arguments)
     if min(asked.jobs, asked.timeout) < 1:
