@@ -37,7 +37,7 @@ OURS: dict[str, tuple[int, str, dict]] = {
         {"n_factors": 64, "n_iterations": 1},
     ),
     "q11: BPR(n_epochs=1)": (11, "BPR", {"n_epochs": 1}),
-    "q12: ItemCF(neighbours=100)": (12, "ItemCF", {"neighbours": 100}),
+    "q12: ItemCF(n_neighbors=100)": (12, "ItemCF", {"n_neighbors": 100}),
     "q12: EASE": (12, "EASE", {}),
     "q18: LightGCN(n_epochs=1)": (18, "LightGCN", {"n_epochs": 1}),
 }

@@ -193,7 +193,7 @@ def test_similar_items_by_weights_are_the_weights_of_that_item() -> None:
         ranked = recommender.fit(log).similar_items(0, k=5).of()
         assert [item for item, _ in ranked] == [1, 4, 2], "3 has no viewer in common with 0"
         assert [score for _, score in ranked] == pytest.approx(cosine, abs=1e-6)
-    thin = keras_recs.ItemCF(neighbours=1).fit(log)
+    thin = keras_recs.ItemCF(n_neighbors=1).fit(log)
     assert thin.similar_items([0, 3], k=5)[:].of(0) == [(1, pytest.approx(cosine[0]))], (
         "only the kept neighbours"
     )
@@ -211,7 +211,7 @@ def test_similar_items_by_weights_are_the_weights_of_that_item() -> None:
 def test_asking_for_similar_items_changes_nothing() -> None:
     for recommender in (
         keras_recs.ItemCF(),
-        keras_recs.ItemCF(neighbours=2),
+        keras_recs.ItemCF(n_neighbors=2),
         keras_recs.EASE(reg=1.0),
     ):
         recommender.fit(LOG)
@@ -253,9 +253,9 @@ def test_ratings_bring_a_film_and_its_sequels_together(ml100k: Dataset) -> None:
 
 
 def test_parameters_are_set_by_name_checked_and_all_or_none() -> None:
-    cf = keras_recs.UserCF(neighbours=7)
+    cf = keras_recs.UserCF(n_neighbors=7)
     assert cf.set_params(significance=3, recency=5) is cf
-    assert (cf.neighbours, cf.significance, cf.recency) == (7, 3, 5.0)
+    assert (cf.n_neighbors, cf.significance, cf.recency) == (7, 3, 5.0)
     before = cf.get_params()
     assert cf.get_params(deep=False) == before == cf.set_params().get_params()
     for bad, error, words in (
@@ -264,8 +264,8 @@ def test_parameters_are_set_by_name_checked_and_all_or_none() -> None:
             ValueError,
             "UserCF has no parameter 'neighbors'; it has similarity, neighbours, significance",
         ),
-        ({"significance": 4, "neighbours": 0}, ValueError, "neighbours must be at least 1"),
-        ({"significance": 4, "neighbours": "many"}, TypeError, "neighbours must be a whole"),
+        ({"significance": 4, "n_neighbors": 0}, ValueError, "n_neighbors must be at least 1"),
+        ({"significance": 4, "n_neighbors": "many"}, TypeError, "n_neighbors must be a whole"),
         ({"significance": 4, "values": "ratings"}, ValueError, "recency weighs who met what"),
     ):
         with pytest.raises(error, match=words):

@@ -29,7 +29,7 @@ ALL = [
     RandomRecommender(seed=5),
     PopularityRecommender(),
     ItemKNNRecommender(),
-    ItemKNNRecommender(neighbours=3),
+    ItemKNNRecommender(n_neighbors=3),
     GlobalMeanRecommender(),
     BiasRecommender(reg_users=1.5, reg_items=0.5),
 ]
@@ -177,7 +177,7 @@ def test_item_knn_is_the_sum_of_cosines_of_the_kept_neighbours(
 
 def test_a_dense_similarity_is_kept_only_where_it_is_the_smaller(data: Dataset) -> None:
     assert isinstance(ItemKNNRecommender().fit(data).similarity_, np.ndarray)
-    few = ItemKNNRecommender(neighbours=3).fit(data).similarity_
+    few = ItemKNNRecommender(n_neighbors=3).fit(data).similarity_
     assert few.nnz <= 3 * 30
 
 
@@ -189,7 +189,7 @@ def test_item_knn_finds_the_withheld_diagonal() -> None:
 
 @pytest.mark.parametrize("neighbours", [0, -2, 2.5])
 def test_neighbours_are_a_positive_whole_number(neighbours: object) -> None:
-    with pytest.raises((ValueError, TypeError), match="neighbours must be"):
+    with pytest.raises((ValueError, TypeError), match="n_neighbors must be"):
         ItemKNNRecommender(neighbours)  # type: ignore[arg-type]
 
 

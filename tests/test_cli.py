@@ -325,7 +325,7 @@ def test_tables_keep_the_names_of_answers_and_the_width(
     code, out, _ = run(*arguments)
     assert code == 0 and max(map(len, out.splitlines())) <= width
     if arguments[0] != "assets":
-        for part in ("UserCF", "(recency=10,", "neighbours=100,", "significance=1)")[
+        for part in ("UserCF", "(recency=10,", "n_neighbors=100,", "significance=1)")[
             : 4 if "7" in arguments[1] else 0
         ]:
             assert part in out

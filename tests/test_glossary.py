@@ -45,8 +45,6 @@ from keras_recs.text.tfidf import TfidfEncoder, terms
 PACKAGE = Path(keras_recs.__file__).resolve().parent
 NOTEBOOKS = PACKAGE.parent / "notebooks"
 HAN = re.compile("[\u3400-\u9fff]")
-#: Arguments that go by another name in some classes still -> their name in the glossary.
-RENAMED = {"k": "n_neighbors", "neighbours": "n_neighbors", "components": "n_components"}
 #: Symbols as formulas on the pages write them.
 TEX = {"σ": r"\sigma", "ν": r"\nu", "η": r"\eta", "α": r"\alpha", "δ": r"\delta", "μ": r"\mu"}
 TEX |= {"γ": r"\gamma", "τ": r"\tau", "λ": r"\lambda"}
@@ -74,13 +72,6 @@ def entry(name: str) -> Term:
     return found
 
 
-def named(cls: Any, **settings: Any) -> Any:
-    """An instance, its arguments by the glossary's names, whatever the class calls them."""
-    known = inspect.signature(cls).parameters
-    old = {new: name for name, new in RENAMED.items() if name in known}
-    return cls(**{old.get(name, name): value for name, value in settings.items()})
-
-
 # --- the entries ----------------------------------------------------------------------------------
 
 
@@ -88,7 +79,7 @@ def test_every_argument_of_every_recommender_is_in_the_glossary_once() -> None:
     held = Counter(name for term in glossary() for name in term.parameters)
     assert [name for name, times in held.items() if times > 1] == []
     used = {
-        RENAMED.get(name, name): cls.__name__
+        name: cls.__name__
         for cls in classes().values()
         for name in inspect.signature(cls).parameters
     }
@@ -103,7 +94,7 @@ def kinds() -> dict[str, set[str]]:
     for cls in classes().values():
         annotations = _annotations(cls) if dataclasses.is_dataclass(cls) else {}
         for name in inspect.signature(cls).parameters:
-            found[RENAMED.get(name, name)].add(str(annotations[name]))
+            found[name].add(str(annotations[name]))
     return found
 
 
@@ -212,8 +203,7 @@ def test_a_term_is_used_where_the_glossary_says_so(number: int) -> None:
 def used_in(term: Term, written: str) -> bool:
     """Whether a text has the term by a name, by an argument or, where that is no Latin letter, by
     its symbol."""
-    old = [name for name, new in RENAMED.items() if new in term.parameters]
-    code = any(re.search(rf"\b{name}\b", written) for name in (*term.parameters, *old))
+    code = any(re.search(rf"\b{name}\b", written) for name in term.parameters)
     signs = [sign for sign in (term.symbol, *term.elsewhere) if not sign.isascii()]
     signs += [TEX[sign] for sign in signs if sign in TEX]
     return bool(term.pattern.search(written)) or code or any(sign in written for sign in signs)
@@ -302,12 +292,12 @@ def test_cosine_similarity_is_one_thing(log: Dataset) -> None:
     between_users, between_items = defined_cosine(x), defined_cosine(x.T)
     assert between_users.max() > 0.5 and np.abs(between_users - between_items[:1, :1]).max() > 0.3
     everybody = {"similarity": "cosine", "n_neighbors": log.n_users}
-    knn = named(UserKNN, **everybody, shrinkage=0, feedback="implicit").fit(log)
-    cf = named(UserCF, **everybody, significance=1).fit(log)
+    knn = UserKNN(**everybody, shrinkage=0, feedback="implicit").fit(log)
+    cf = UserCF(**everybody, significance=1).fit(log)
     ids = log.user_ids.ids
     np.testing.assert_allclose(knn.score(ids), between_users @ x, atol=2e-5)
     np.testing.assert_allclose(cf.score(ids), between_users @ x, atol=2e-5)
-    item_cf = named(ItemCF, similarity="cosine").fit(log)
+    item_cf = ItemCF(similarity="cosine").fit(log)
     item_knn = baselines.ItemKNNRecommender().fit(log)
     np.testing.assert_allclose(item_cf.score(ids), x @ between_items, atol=2e-5)
     np.testing.assert_allclose(item_knn.score(ids), x @ between_items, atol=2e-5)
@@ -322,11 +312,11 @@ def test_shrinkage_is_one_thing(log: Dataset) -> None:
     for s in (1.0, 8.0):
         common = x @ x.T
         between_users = defined_cosine(x) * common / (common + s)
-        knn = named(UserKNN, n_neighbors=log.n_users, shrinkage=s, feedback="implicit").fit(log)
+        knn = UserKNN(n_neighbors=log.n_users, shrinkage=s, feedback="implicit").fit(log)
         np.testing.assert_allclose(knn.score(log.user_ids.ids), between_users @ x, atol=2e-5)
         common = x.T @ x
         between_items = defined_cosine(x.T) * common / (common + s)
-        cf = named(ItemCF, similarity="cosine", shrinkage=s).fit(log)
+        cf = ItemCF(similarity="cosine", shrinkage=s).fit(log)
         np.testing.assert_allclose(cf.score(log.user_ids.ids), x @ between_items, atol=2e-5)
 
 
@@ -335,7 +325,7 @@ def test_the_number_of_neighbours_keeps_as_many_in_each_class(log: Dataset) -> N
     rng = np.random.default_rng(0)
     for cls, between in ((UserCF, x), (ItemCF, x.T), (baselines.ItemKNNRecommender, x.T)):
         settings = {"significance": 1} if cls is UserCF else {}
-        model = named(cls, n_neighbors=3, **settings).fit(log)
+        model = cls(n_neighbors=3, **settings).fit(log)
         kept = {
             UserCF: lambda m: m.neighbours_,
             ItemCF: lambda m: m.weights_,
@@ -346,7 +336,7 @@ def test_the_number_of_neighbours_keeps_as_many_in_each_class(log: Dataset) -> N
         np.testing.assert_allclose(np.sort(kept, axis=1)[:, ::-1][:, :3], full, atol=1e-6)
         assert np.count_nonzero(kept, axis=1).max() == 3
     # UserKNN chooses among those who met the item: more of its voters can be found
-    knn = named(UserKNN, n_neighbors=3, shrinkage=0, feedback="implicit").fit(log)
+    knn = UserKNN(n_neighbors=3, shrinkage=0, feedback="implicit").fit(log)
     similarity = defined_cosine(x)
     for user, item in zip(rng.integers(40, size=20), rng.integers(23, size=20), strict=True):
         votes = np.sort(similarity[user] * x[:, item])[::-1][:3].sum()
@@ -383,7 +373,7 @@ def test_recency_is_one_thing(log: Dataset) -> None:
         for cls in (UserCF, ItemCF, EASE):
             fitted = cls(recency=recency).fit(log)
             np.testing.assert_allclose(fitted.histories_.toarray(), weights, atol=1e-6)
-        content = named(ContentEmbedding, recency=recency, n_components=0).fit(titled)
+        content = ContentEmbedding(recency=recency, n_components=0).fit(titled)
         mean = defined_recency(titled, recency) @ content.item_factors_
         lengths = np.linalg.norm(mean, axis=1, keepdims=True)
         expected = mean / np.where(lengths > 0, lengths, 1)

@@ -181,7 +181,7 @@ def test_the_table_of_a_real_run_fits_a_terminal(data: Dataset) -> None:
     )
 
 
-LONG = "UserCF(recency=10, neighbours=100, significance=1)"
+LONG = "UserCF(recency=10, n_neighbors=100, significance=1)"
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 120])

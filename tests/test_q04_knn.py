@@ -71,7 +71,7 @@ def in_loops(
 )
 def test_shapes(answer: ModuleType, crowd: Dataset) -> None:
     """Deviations have a row per user, scores too, predictions an entry per pair, and at most k votes explain them."""
-    knn = answer.UserKNN(k=4).fit(crowd)
+    knn = answer.UserKNN(n_neighbors=4).fit(crowd)
     expect.equal(
         knn.deviations_.shape,
         (50, 30),
@@ -143,7 +143,7 @@ def test_only_the_k_largest_stay_in_each_row(answer: ModuleType) -> None:
 @pytest.mark.needs("expectation", "nearest_only", "UserKNN._similarity", "UserKNN._vote")
 def test_a_prediction_is_worked_out_by_hand(answer: ModuleType) -> None:
     """The user's mean plus the mean of the neighbours' deviations, weighted by cosine; who is unlike has no vote."""
-    knn = answer.UserKNN(k=2, **PLAIN).fit(from_matrix(HAND))
+    knn = answer.UserKNN(n_neighbors=2, **PLAIN).fit(from_matrix(HAND))
     total, weight = S01 * 2 - S03 * 1, S01 + S03
 
     def expecting(means: np.ndarray) -> float:
@@ -188,7 +188,7 @@ def test_a_prediction_is_worked_out_by_hand(answer: ModuleType) -> None:
 @pytest.mark.needs("expectation", "nearest_only", "UserKNN._similarity", "UserKNN._vote")
 def test_the_nearest_votes_alone_when_k_is_one(answer: ModuleType) -> None:
     """With k = 1 only user 3, the nearest, is heard: what user 1 says does not count."""
-    knn = answer.UserKNN(k=1, **PLAIN).fit(from_matrix(HAND))
+    knn = answer.UserKNN(n_neighbors=1, **PLAIN).fit(from_matrix(HAND))
     both = [3 + (S01 * 2 - S03) / (S01 + S03), 3 + (S01 * -2 - S03) / (S01 + S03)]
     expect.equal(
         knn.predict([0, 0], [3, 4]),
@@ -207,7 +207,7 @@ def test_the_nearest_votes_alone_when_k_is_one(answer: ModuleType) -> None:
 @pytest.mark.needs("expectation", "nearest_only", "UserKNN._similarity", "UserKNN._vote")
 def test_shrinkage_is_worked_out_by_hand(answer: ModuleType) -> None:
     """User 3 is nearer by one film in common, user 1 by two: shrinkage n / (n + 2) turns the order round."""
-    knn = answer.UserKNN(k=1, **{**PLAIN, "shrinkage": 2}).fit(from_matrix(HAND))
+    knn = answer.UserKNN(n_neighbors=1, **{**PLAIN, "shrinkage": 2}).fit(from_matrix(HAND))
     expect.equal(
         knn.neighbours(0, 3),
         [(1, S01 * 2 / 4)],
@@ -230,7 +230,7 @@ def test_shrinkage_is_worked_out_by_hand(answer: ModuleType) -> None:
         abs=1e-6,
         mistakes={"user 3 voted: the k nearest were chosen before the similarities were shrunk": 2},
     )
-    both = answer.UserKNN(k=2, **{**PLAIN, "shrinkage": 2}).fit(from_matrix(HAND))
+    both = answer.UserKNN(n_neighbors=2, **{**PLAIN, "shrinkage": 2}).fit(from_matrix(HAND))
     expect.equal(
         both.predict([0], [3])[0],
         3 + (S01 / 2 * 2 - S03 / 3) / (S01 / 2 + S03 / 3),
@@ -251,7 +251,7 @@ def test_shrinkage_counts_a_film_that_both_rated_as_expected(answer: ModuleType)
     data = from_matrix(
         [[5, 3, 1, 0], [4, 3, 2, 0], [0, 0, 0, 3]]
     )  # deviations (2, 0, -2) and (1, 0, -1)
-    near = answer.UserKNN(k=2, **{**PLAIN, "shrinkage": 2}).fit(data).neighbours(0)
+    near = answer.UserKNN(n_neighbors=2, **{**PLAIN, "shrinkage": 2}).fit(data).neighbours(0)
     expect.equal(
         near,
         [(1, 3 / (3 + 2))],
@@ -270,7 +270,7 @@ def test_shrinkage_counts_a_film_that_both_rated_as_expected(answer: ModuleType)
 def test_shrinkage_is_the_same_without_ratings(answer: ModuleType) -> None:
     """Implicit similarities, too, are multiplied by n / (n + shrinkage): one film in common proves little."""
     met = from_matrix([[1, 1, 1, 0], [1, 1, 1, 0], [1, 0, 0, 0]], ratings=False)
-    near = answer.UserKNN(k=2, shrinkage=2).fit(met).neighbours(0)
+    near = answer.UserKNN(n_neighbors=2, shrinkage=2).fit(met).neighbours(0)
     expect.equal(
         near,
         [(1, 3 / 5), (2, 1 / 3**0.5 / 3)],
@@ -284,7 +284,7 @@ def test_shrinkage_is_the_same_without_ratings(answer: ModuleType) -> None:
 @pytest.mark.needs("expectation", "nearest_only", "UserKNN._similarity", "UserKNN._vote")
 def test_damping_is_worked_out_by_hand(answer: ModuleType) -> None:
     """Damping stands beside the sum of similarities: thin evidence is pulled to the expectation."""
-    knn = answer.UserKNN(k=2, **{**PLAIN, "damping": 0.5}).fit(from_matrix(HAND))
+    knn = answer.UserKNN(n_neighbors=2, **{**PLAIN, "damping": 0.5}).fit(from_matrix(HAND))
     total, weight = S01 * 2 - S03, S01 + S03
     expect.equal(
         knn.predict([0], [3])[0],
@@ -442,7 +442,7 @@ def test_only_k_neighbours_vote(answer: ModuleType, ratings: np.ndarray) -> None
 def test_the_neighbours_are_chosen_among_those_who_rated_the_item(answer: ModuleType) -> None:
     """A twin who has not rated the item takes nobody's place: the nearest of its raters is asked."""
     data = from_matrix([[5, 3, 1, 0], [5, 3, 1, 0], [5, 2, 1, 4], [1, 3, 5, 1]])
-    knn = answer.UserKNN(k=1, **PLAIN).fit(data)
+    knn = answer.UserKNN(n_neighbors=1, **PLAIN).fit(data)
     expect.equal(knn.neighbours(0)[0][0], 1, "user 1 rates just as user 0 does: nobody is nearer")
     expect.equal(
         knn.neighbours(0, 3)[0][0],
@@ -473,7 +473,7 @@ def test_neighbours_equal_scikit_learns(answer: ModuleType, ratings: np.ndarray)
     distance, index = (
         sklearn.NearestNeighbors(n_neighbors=8, metric="cosine").fit(centred).kneighbors()
     )
-    knn = answer.UserKNN(k=8, **PLAIN).fit(from_matrix(ratings))
+    knn = answer.UserKNN(n_neighbors=8, **PLAIN).fit(from_matrix(ratings))
     for u in range(50):
         near = knn.neighbours(u)
         expect.equal(
@@ -505,7 +505,7 @@ def test_neighbours_equal_scikit_learns(answer: ModuleType, ratings: np.ndarray)
 def test_of_equally_similar_users_the_first_votes(answer: ModuleType) -> None:
     """Forty twins say different things; with k = 2 the two of lowest id are heard, however many there are."""
     twins = np.array([[5, 3, 1, 0, 0], [5, 3, 1, 1, 5], [5, 3, 1, 3, 3]] + 38 * [[5, 3, 1, 5, 1]])
-    knn = answer.UserKNN(k=2, similarity="pearson", **PLAIN).fit(from_matrix(twins))
+    knn = answer.UserKNN(n_neighbors=2, similarity="pearson", **PLAIN).fit(from_matrix(twins))
     expect.equal(
         knn.predict([0, 0], [4, 3]),
         [3 + (2 + 0) / 2, 3 + (-2 + 0) / 2],
@@ -534,10 +534,10 @@ def test_the_generosity_of_a_neighbour_does_not_count(
     answer: ModuleType, ratings: np.ndarray
 ) -> None:
     """A neighbour who gives half a star more to everything says the same as before."""
-    before = answer.UserKNN(k=5, **PLAIN).fit(from_matrix(ratings)).score([0])
+    before = answer.UserKNN(n_neighbors=5, **PLAIN).fit(from_matrix(ratings)).score([0])
     generous = ratings + np.where((ratings > 0) & (np.arange(50) % 4 == 2)[:, None], 0.5, 0)
     expect.equal(
-        answer.UserKNN(k=5, **PLAIN).fit(from_matrix(generous)).score([0]),
+        answer.UserKNN(n_neighbors=5, **PLAIN).fit(from_matrix(generous)).score([0]),
         before,
         "half a star more for "
         "everything raises a user's mean as well: the deviations, and so the votes, stay as they were",
@@ -670,7 +670,7 @@ def test_a_rating_of_0_is_a_rating_and_each_centring_has_its_biases(
 def test_who_cannot_be_advised_gets_the_baseline(answer: ModuleType, ratings: np.ndarray) -> None:
     """No ratings, an item without raters, or nobody alike: the expectation, to the last digit, and no votes."""
     padded = from_matrix(np.pad(ratings, ((0, 1), (0, 1))))
-    knn = answer.UserKNN(k=5).fit(padded)
+    knn = answer.UserKNN(n_neighbors=5).fit(padded)
     expect.equal(
         knn.score([50])[0],
         knn.mean_ + knn.item_bias_,
@@ -729,7 +729,7 @@ def test_who_rates_everything_alike_is_like_nobody(answer: ModuleType) -> None:
 def test_the_vote_is_a_mean(answer: ModuleType, ratings: np.ndarray) -> None:
     """However many vote, the prediction stays between the smallest and the largest deviation of the voters."""
     for settings in (PLAIN, {}):
-        knn = answer.UserKNN(k=20, **settings).fit(from_matrix(ratings))
+        knn = answer.UserKNN(n_neighbors=20, **settings).fit(from_matrix(ratings))
         for u, i in ((0, 0), (7, 12), (20, 5), (33, 29)):
             deviations = [vote.deviation for vote in knn.explain(u, i)] + [0.0] * (not settings)
             added = knn.predict([u], [i])[0] - knn.baseline([u], [i])[0]
@@ -751,12 +751,12 @@ def test_a_later_rating_replaces_an_earlier_one(answer: ModuleType) -> None:
     data = Dataset.from_arrays(
         users.astype(int), items.astype(int), stars, [*range(10, 10 + len(table)), 0]
     )
-    knn = answer.UserKNN(k=2, **PLAIN).fit(data)
+    knn = answer.UserKNN(n_neighbors=2, **PLAIN).fit(data)
 
     def instead(rating: float) -> float:
         changed = HAND.copy()
         changed[1, 3] = rating
-        return answer.UserKNN(k=2, **PLAIN).fit(from_matrix(changed)).predict([0], [3])[0]
+        return answer.UserKNN(n_neighbors=2, **PLAIN).fit(from_matrix(changed)).predict([0], [3])[0]
 
     expect.equal(
         knn.predict([0], [3])[0],
@@ -783,7 +783,7 @@ def test_votes_add_up_to_the_prediction(
     answer: ModuleType, ratings: np.ndarray, feedback: str
 ) -> None:
     """Each vote names its user, similarity and rating; with the baseline, the parts add up to the prediction."""
-    knn = answer.UserKNN(k=6, feedback=feedback).fit(from_matrix(ratings))
+    knn = answer.UserKNN(n_neighbors=6, feedback=feedback).fit(from_matrix(ratings))
     for u, i in ((0, 0), (7, 12), (20, 5)):
         votes, near = knn.explain(u, i), knn.neighbours(u, i)
         baseline, predicted = knn.baseline([u], [i])[0], knn.predict([u], [i])[0]
@@ -830,7 +830,7 @@ def test_an_explanation_names_users_by_their_ids(answer: ModuleType) -> None:
     """Ids may be words: a vote names its user as the data do, and shows the rating, deviation and part of that user."""
     who, what = np.array(["zoe", "ann", "bob", "max"]), np.array(["w", "d", "k", "a", "z"])
     users, items = np.nonzero(HAND)
-    knn = answer.UserKNN(k=2, **PLAIN).fit(
+    knn = answer.UserKNN(n_neighbors=2, **PLAIN).fit(
         Dataset.from_arrays(who[users], what[items], HAND[users, items])
     )
     votes = knn.explain("zoe", "a")
@@ -917,7 +917,7 @@ def test_what_the_data_cannot_give_is_refused(answer: ModuleType) -> None:
 def test_the_checkerboard_is_completed(answer: ModuleType) -> None:
     """Items of the user's own parity are worth 5, the others 1: the hidden one of each kind is told apart."""
     data = rated_checkerboard()
-    knn = answer.UserKNN(k=5, **PLAIN).fit(data)
+    knn = answer.UserKNN(n_neighbors=5, **PLAIN).fit(data)
     own, other = np.arange(20), (np.arange(20) + 1) % 20
     expect.equal(
         knn.predict(own, own),
@@ -941,7 +941,7 @@ def test_blocks_change_nothing_and_bound_the_memory(
     """A few users at a time, the predictions are the same, and no table of users × users is ever held."""
     users, items = (grid.ravel() for grid in np.indices((50, 30)))
     fitted = [
-        answer.UserKNN(k=4, similarity=similarity).fit(crowd)
+        answer.UserKNN(n_neighbors=4, similarity=similarity).fit(crowd)
         for similarity in ("cosine", "pearson")
     ]
     whole = [knn.predict(users, items) for knn in fitted]

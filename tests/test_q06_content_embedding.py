@@ -62,7 +62,7 @@ def films(
 
 def plain(answer: ModuleType, vectors: str, **settings: object):
     """All words alike, nothing taken out: figures that one can work out by hand."""
-    return answer.ContentEmbedding(vectors, **{"pooling": "mean", "components": 0, **settings})
+    return answer.ContentEmbedding(vectors, **{"pooling": "mean", "n_components": 0, **settings})
 
 
 def cosine(a: object, b: object) -> float:
@@ -711,7 +711,7 @@ def test_fasttext_reads_words_it_has_not_met(answer: ModuleType, tmp_path: Path)
         "wedding lovers kissing",
         "lovers wedding dances",
     ] * 8
-    recommender = answer.ContentEmbedding("fasttext", components=0).fit(films(titles))
+    recommender = answer.ContentEmbedding("fasttext", n_components=0).fit(films(titles))
     recommender.save(tmp_path / "model")
     for reader in (recommender, answer.ContentEmbedding.load(tmp_path / "model")):
         vectors = reader.embed(["haunted", "hauntedly", "weddings", "wedding"])
@@ -732,7 +732,7 @@ def test_fasttext_reads_words_it_has_not_met(answer: ModuleType, tmp_path: Path)
             with_wedding=vectors[2] @ vectors[3],
             with_haunted=vectors[2] @ vectors[0],
         )
-    again = answer.ContentEmbedding("fasttext", components=0).fit(films(titles))
+    again = answer.ContentEmbedding("fasttext", n_components=0).fit(films(titles))
     expect.equal(
         again.score([0]),
         recommender.score([0]),

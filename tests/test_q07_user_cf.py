@@ -32,7 +32,7 @@ def everyone(
     answer: ModuleType, data: Dataset, similarity: str = "cosine", **settings: object
 ) -> np.ndarray:
     """All positive similarities, each trusted in full."""
-    settings = {"neighbours": data.n_users, "significance": 1, **settings}
+    settings = {"n_neighbors": data.n_users, "significance": 1, **settings}
     return answer.UserCF(similarity, **settings).fit(data).neighbours_.toarray()
 
 
@@ -68,7 +68,7 @@ BY_HAND = {
 @pytest.mark.needs("similarity_of", "Pairs.sums", "UserCF._similarity", "UserCF._score")
 def test_shapes(answer: ModuleType, crowd: Dataset) -> None:
     """A row of neighbours for each user, a row of scores for each who asks."""
-    cf = answer.UserCF(neighbours=5).fit(crowd)
+    cf = answer.UserCF(n_neighbors=5).fit(crowd)
     expect.equal(
         cf.neighbours_.shape,
         (40, 40),
@@ -470,7 +470,7 @@ def test_significance_counts_items_in_common(
         abs=1e-6,
         mistakes={"every similarity is trusted in full": plain},
     )
-    nearest = everyone(answer, crowd, similarity, significance=6, neighbours=1, **settings)
+    nearest = everyone(answer, crowd, similarity, significance=6, n_neighbors=1, **settings)
     expect.equal(
         nearest.max(axis=1),
         weighted.max(axis=1),
@@ -484,9 +484,9 @@ def test_significance_counts_items_in_common(
 
 @pytest.mark.needs("similarity_of", "Pairs.sums", "UserCF._similarity")
 def test_only_the_nearest_speak(answer: ModuleType, crowd: Dataset) -> None:
-    """With `neighbours=k`, every user keeps the k most similar ones and loses the rest."""
+    """With `n_neighbors=k`, every user keeps the k most similar ones and loses the rest."""
     full = everyone(answer, crowd)
-    thin = everyone(answer, crowd, neighbours=4)
+    thin = everyone(answer, crowd, n_neighbors=4)
     expect.equal(
         (thin > 0).sum(axis=1),
         np.minimum(4, (full > 0).sum(axis=1)),
@@ -507,7 +507,7 @@ def test_only_the_nearest_speak(answer: ModuleType, crowd: Dataset) -> None:
 @pytest.mark.needs("similarity_of", "Pairs.sums", "UserCF._similarity")
 def test_of_equally_similar_users_the_first_are_taken(answer: ModuleType) -> None:
     """Five users with one history: each one's two neighbours are the first two of the other four."""
-    found = everyone(answer, from_matrix(np.ones((5, 3))), neighbours=2)
+    found = everyone(answer, from_matrix(np.ones((5, 3))), n_neighbors=2)
     expect.equal(
         [np.flatnonzero(row).tolist() for row in found],
         [[1, 2], [0, 2], [0, 1], [0, 1], [0, 1]],
@@ -528,7 +528,7 @@ def test_nobody_is_their_own_neighbour(answer: ModuleType, crowd: Dataset) -> No
             own_similarities=own,
         )
         twins = everyone(
-            answer, from_matrix([[1, 1, 0], [1, 1, 0], [0, 1, 1]]), similarity, neighbours=1
+            answer, from_matrix([[1, 1, 0], [1, 1, 0], [0, 1, 1]]), similarity, n_neighbors=1
         )
         expect.equal(
             np.argmax(twins[:2], axis=1),
@@ -592,9 +592,9 @@ def test_a_score_adds_up_the_neighbours_who_met_the_item(
 ) -> None:
     """score[u, j] is the sum of similarity times history over u's own neighbours: not a count, not a mean."""
     for settings in (
-        {"neighbours": 5},
-        {"neighbours": 5, "values": "ratings"},
-        {"neighbours": 40, "recency": 3.0},
+        {"n_neighbors": 5},
+        {"n_neighbors": 5, "values": "ratings"},
+        {"n_neighbors": 40, "recency": 3.0},
     ):
         cf = answer.UserCF(significance=4, **settings).fit(crowd)
         history = (
@@ -658,8 +658,8 @@ def test_lists_come_in_order_of_score_without_what_was_seen(answer: ModuleType) 
 def test_explanations_sum_to_the_score(answer: ModuleType, crowd: Dataset) -> None:
     """Every neighbour who met the item has its part, largest first; the others are not named."""
     for settings in (
-        {"similarity": "jaccard", "neighbours": 10},
-        {"neighbours": 10, "recency": 3.0},
+        {"similarity": "jaccard", "n_neighbors": 10},
+        {"n_neighbors": 10, "recency": 3.0},
     ):
         cf = answer.UserCF(**settings).fit(crowd)
         histories = (
@@ -759,7 +759,7 @@ def test_recency_weighs_who_asks_and_the_votes(answer: ModuleType, crowd: Datase
             "the two sides have changed places": cosines(whole, recent),
         },
     )
-    cf = answer.UserCF(neighbours=40, significance=1, recency=3.0).fit(crowd)
+    cf = answer.UserCF(n_neighbors=40, significance=1, recency=3.0).fit(crowd)
     expect.equal(
         cf.score(crowd.user_ids.ids),
         expected @ recent,
@@ -829,7 +829,7 @@ def test_blocks_change_nothing(
     """Computed a few users at a time, and by sparse products, the neighbours are the same."""
 
     def find() -> np.ndarray:
-        return answer.UserCF(neighbours=3, **settings).fit(crowd).neighbours_.toarray()
+        return answer.UserCF(n_neighbors=3, **settings).fit(crowd).neighbours_.toarray()
 
     whole = find()
     monkeypatch.setattr(answer, "BLOCK_CELLS", 130, raising=False)
@@ -853,7 +853,7 @@ def test_a_table_of_all_pairs_of_users_is_never_made(
     data.seen  # noqa: B018 (made before memory is counted)
     monkeypatch.setattr(answer, "BLOCK_CELLS", 1 << 16, raising=False)
     tracemalloc.start()
-    cf = answer.UserCF(neighbours=20, significance=1).fit(data)
+    cf = answer.UserCF(n_neighbors=20, significance=1).fit(data)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     expect.true(
@@ -882,8 +882,8 @@ def test_lists_that_do_not_fit_into_memory_are_refused(
         "lists "
         "that do not fit into memory are refused before they are begun, with their size and a way out",
     ):
-        answer.UserCF(neighbours=30).fit(crowd)
-    answer.UserCF(neighbours=5).fit(crowd)
+        answer.UserCF(n_neighbors=30).fit(crowd)
+    answer.UserCF(n_neighbors=5).fit(crowd)
 
 
 @pytest.mark.needs()
@@ -904,7 +904,7 @@ def test_what_does_not_go_together_is_refused(answer: ModuleType) -> None:
 @pytest.mark.data
 @pytest.mark.parametrize(
     ("settings", "floor"),
-    [({}, 0.1935), ({"recency": 10.0, "neighbours": 100, "significance": 1}, 0.21)],
+    [({}, 0.1935), ({"recency": 10.0, "n_neighbors": 100, "significance": 1}, 0.21)],
     ids=["user CF", "recent history"],
 )
 @pytest.mark.needs("similarity_of", "Pairs.sums", "UserCF._similarity", "UserCF._score")

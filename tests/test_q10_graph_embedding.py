@@ -17,7 +17,7 @@ from keras_recs.practice import expect
 #: Nodes of degree 1, 2, 3 and 4 in no order, and none at 4.
 UNEVEN = nx.Graph([(0, 1), (0, 2), (0, 3), (0, 5), (1, 2), (2, 6), (5, 6)])
 UNEVEN.add_node(4)
-SHORT = dict(dim=8, walks_per_node=20, walk_length=20, window=2)
+SHORT = dict(n_factors=8, walks_per_node=20, walk_length=20, window=2)
 
 
 @pytest.fixture(scope="module")
@@ -173,7 +173,7 @@ def test_every_neighbour_is_equally_likely(answer: ModuleType, uneven: sparse.cs
             stats.chisquare(counts).pvalue > 1e-3,
             f"from node {node} all neighbours are equally likely, whatever their own degree: popular ones are "
             "visited often enough by having many edges",
-            neighbours=neighbours,
+            n_neighbors=neighbours,
             steps_to_them=counts,
         )
 
@@ -296,7 +296,7 @@ def test_every_block_has_starts_of_its_own(
 def test_neighbours_in_the_karate_club_are_of_the_same_faction(answer: ModuleType) -> None:
     """Zachary's karate club: of each member's five nearest by cosine, nine in ten are of the member's own faction."""
     club = nx.karate_club_graph()
-    nodes, (x, _) = answer.embed_graph(club, dim=16, walks_per_node=50, window=3)
+    nodes, (x, _) = answer.embed_graph(club, n_factors=16, walks_per_node=50, window=3)
     faction = np.array([club.nodes[v]["club"] for v in nodes])
     x = x / np.linalg.norm(x, axis=1, keepdims=True)
     cosine = x @ x.T
@@ -322,7 +322,7 @@ def test_rows_are_in_the_order_of_the_nodes(answer: ModuleType) -> None:
         + [("w", "v"), ("s", "r")]
     )
     nodes, (x, y) = answer.embed_graph(
-        graph, dim=8, walks_per_node=300, walk_length=10, window=1, learning_rate=0.05
+        graph, n_factors=8, walks_per_node=300, walk_length=10, window=1, learning_rate=0.05
     )
     expect.equal(
         sorted(nodes), sorted(names), "all ten nodes are named, each once, beside their rows"
@@ -610,7 +610,7 @@ def test_scores_are_input_times_output_plus_noise(answer: ModuleType, fans: Data
         noise_exponent=0.5,
         learning_rate=0.03,
     )
-    x, y = answer.embed(bipartite(fans), dim=6, seed=2, **settings)
+    x, y = answer.embed(bipartite(fans), n_factors=6, seed=2, **settings)
     noise = answer.log_noise(np.diff(bipartite(fans).indptr), 5, 0.5)
     users = np.arange(31)
     conditional = answer.DeepWalk(6, seed=2, **settings).fit(fans)
@@ -780,7 +780,7 @@ def test_movielens_bar(answer: ModuleType, ml100k: Dataset, on_movielens: Callab
         ndcg_at_10=reached,
         at_least=0.18,
     )
-    x, _ = answer.embed(bipartite(parts.train), dim=64)
+    x, _ = answer.embed(bipartite(parts.train), n_factors=64)
     dot = evaluate_scores(x[: ml100k.n_users] @ x[ml100k.n_users :].T, parts).metrics["ndcg@10"]
     expect.true(
         dot < 0.1189,

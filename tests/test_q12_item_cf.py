@@ -90,7 +90,7 @@ def wrong_eases(x: np.ndarray, reg: float) -> dict[str, np.ndarray]:
 @pytest.mark.needs("_HistoryTimesWeights.explain", "ItemCF._similarity", "EASE._fit")
 def test_shapes(answer: ModuleType, crowd: Dataset) -> None:
     """W has a row and a column per item, scores a row per user."""
-    for recommender in (answer.ItemCF(), answer.ItemCF(neighbours=3), answer.EASE()):
+    for recommender in (answer.ItemCF(), answer.ItemCF(n_neighbors=3), answer.EASE()):
         name = type(recommender).__name__
         expect.equal(
             recommender.fit(crowd).weights_.shape,
@@ -292,13 +292,13 @@ def test_ease_looks_at_who_met_what_and_at_nothing_else(answer: ModuleType, crow
 
 @pytest.mark.needs("ItemCF._similarity")
 def test_only_the_nearest_neighbours_speak(answer: ModuleType, crowd: Dataset) -> None:
-    """With `neighbours=k`, every row of W keeps its k largest entries and loses the rest."""
+    """With `n_neighbors=k`, every row of W keeps its k largest entries and loses the rest."""
     full = dense(answer.ItemCF().fit(crowd).weights_)
-    thin = dense(answer.ItemCF(neighbours=4).fit(crowd).weights_)
+    thin = dense(answer.ItemCF(n_neighbors=4).fit(crowd).weights_)
     expect.equal(
         (thin > 0).sum(axis=1),
         np.minimum(4, (full > 0).sum(axis=1)),
-        "with neighbours=4 each row of W keeps four positive entries, or all where it has fewer",
+        "with n_neighbors=4 each row of W keeps four positive entries, or all where it has fewer",
         mistakes={
             "nothing was thinned out": (full > 0).sum(axis=1),
             "a neighbour is missing in every row: the first is not the item itself": np.minimum(
@@ -332,7 +332,7 @@ def test_only_the_nearest_neighbours_speak(answer: ModuleType, crowd: Dataset) -
 def test_a_score_is_history_times_weights(answer: ModuleType, crowd: Dataset) -> None:
     """The score of j sums W[i, j] over the items i of the history, and nothing else."""
     met = crowd.matrix().toarray()
-    for cf in (answer.ItemCF("conditional"), answer.ItemCF(neighbours=5), answer.EASE(reg=10.0)):
+    for cf in (answer.ItemCF("conditional"), answer.ItemCF(n_neighbors=5), answer.EASE(reg=10.0)):
         weights = dense(cf.fit(crowd).weights_)
         expect.equal(
             cf.score(crowd.user_ids.ids),
@@ -355,7 +355,7 @@ def test_blocks_change_nothing(
     answer: ModuleType, crowd: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Computed in blocks of a few rows, or by sparse products, W is the same."""
-    makers = [lambda: answer.ItemCF(), lambda: answer.ItemCF(neighbours=3, shrinkage=2.0)]
+    makers = [lambda: answer.ItemCF(), lambda: answer.ItemCF(n_neighbors=3, shrinkage=2.0)]
     whole = [dense(make().fit(crowd).weights_) for make in makers]
     monkeypatch.setattr(neighbours, "BLOCK_CELLS", 100)
     for make, expected in zip(makers, whole, strict=True):
@@ -375,12 +375,12 @@ def test_a_table_that_does_not_fit_into_memory_is_refused(
     monkeypatch.setattr(memory, "available_bytes", lambda: 1000)
     with expect.error(
         MemoryError,
-        r"30 × 30 similarities needs .* GiB are free: set neighbours",
+        r"30 × 30 similarities needs .* GiB are free: set n_neighbors",
         "a table of all pairs that cannot fit is refused before it is begun, with a way out: a process "
         "that runs out of memory is killed without a word",
     ):
         answer.ItemCF().fit(crowd)
-    answer.ItemCF(neighbours=5).fit(crowd)
+    answer.ItemCF(n_neighbors=5).fit(crowd)
     if answer.__name__.startswith(
         "keras_recs."
     ):  # EASE's own call is in its heart: who writes that need not know
@@ -435,8 +435,8 @@ def test_an_item_nobody_met_is_like_no_other(answer: ModuleType) -> None:
     [
         dict(),
         dict(similarity="conditional"),
-        dict(neighbours=3),
-        dict(similarity="conditional", neighbours=4),
+        dict(n_neighbors=3),
+        dict(similarity="conditional", n_neighbors=4),
         dict(shrinkage=3.0),
         dict(recency=4.0),
     ],
@@ -724,7 +724,7 @@ def test_explanations_sum_to_the_score(
     history = (crowd.matrix() if recency is None else recency_weighted(crowd, recency)).toarray()
     for cf in (
         answer.ItemCF(recency=recency),
-        answer.ItemCF(neighbours=5, recency=recency),
+        answer.ItemCF(n_neighbors=5, recency=recency),
         answer.EASE(reg=10.0, recency=recency),
     ):
         weights = dense(cf.fit(crowd).weights_)

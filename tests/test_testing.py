@@ -165,7 +165,7 @@ def test_they_behave_as_real_logs_do(preset: PlantedLog) -> None:
     )
     truth = evaluate_scores(preset.oracle(), split(preset.data, "P1")).metrics["ndcg@10"]
     figures = dict(
-        chance=chance, popularity=popularity, neighbours=neighbours, recent=recent, truth=truth
+        chance=chance, popularity=popularity, n_neighbors=neighbours, recent=recent, truth=truth
     )
     assert popularity > 1.5 * chance, figures
     assert 1.03 * popularity < neighbours < 1.4 * popularity, figures

@@ -124,7 +124,7 @@ class UserKNN(Recommender):
     who met the item: how many of them, and how near, is the evidence.
 
     Args:
-        k: how many users vote on an item: the most similar of those who rated it; of equally
+        n_neighbors: k, how many users vote on an item: the most similar of those who rated it; of equally
             similar ones the lower id. Only users with a similarity above 0 vote.
         similarity: between the deviations of two users,
             "cosine", the angle between them, where what was not rated counts as no deviation;
@@ -148,14 +148,14 @@ class UserKNN(Recommender):
 
     >>> from keras_recs.data import from_matrix
     >>> data = from_matrix([[5, 4, 1, 0], [5, 4, 1, 5], [1, 2, 5, 1]])
-    >>> knn = UserKNN(k=1, centring="user", shrinkage=0, damping=0).fit(data)
+    >>> knn = UserKNN(n_neighbors=1, centring="user", shrinkage=0, damping=0).fit(data)
     >>> [(vote.user, round(vote.deviation, 2)) for vote in knn.explain(0, 3)]
     [(1, 1.25)]
     >>> knn.predict([0], [3]).round(2)  # user 0's mean, 3.33, and what user 1 says of item 3
     array([4.58], dtype=float32)
     """
 
-    k: Count = 40
+    n_neighbors: Count = 40
     similarity: Literal["cosine", "pearson"] = "cosine"
     shrinkage: NotNegative = 20.0
     damping: NotNegative = 0.3
@@ -234,7 +234,7 @@ class UserKNN(Recommender):
             among = self.raters_[self._item_ids.index("item", item)].indices
             others = np.setdiff1d(np.arange(similarity.shape[1]), among)
             similarity[:, others] = 0
-        nearest, similarity = (found[0] for found in top_k(similarity, self.k))
+        nearest, similarity = (found[0] for found in top_k(similarity, self.n_neighbors))
         nearest, similarity = nearest[similarity > 0], similarity[similarity > 0]
         return list(zip(self.user_ids_[nearest].tolist(), similarity.tolist(), strict=True))
 
@@ -246,7 +246,7 @@ class UserKNN(Recommender):
     def _vote(self, similarity: np.ndarray, deviations: np.ndarray) -> np.ndarray:
         """(…) what to add to the expectation, from (…, width) similarities, none below 0, and
         deviations of raters."""
-        similarity = nearest_only(similarity, self.k)
+        similarity = nearest_only(similarity, self.n_neighbors)
         total = np.einsum("...w,...w->...", similarity, deviations)  # (…)
         if self.implicit_:
             return total

@@ -110,7 +110,7 @@ class ContentEmbedding(FactorRecommender):
             together from its pieces.
         pooling: "sif", "tfidf", or "mean", which weighs all words alike.
         a: of SIF. A word whose share of all tokens is `a` has the weight 1/2.
-        components: how many common directions are taken out of each document.
+        n_components: how many common directions are taken out of each document.
         profile: β, how much the profile of a user with a history counts, 0 to 1.
         recency: None, or a number of events: one that many events old counts 1/e of the latest.
         popularity: γ, the weight of popularity beside the cosine. With 0, nothing but the texts
@@ -118,7 +118,7 @@ class ContentEmbedding(FactorRecommender):
 
     Attributes:
         words_: the words that have a vector; word_vectors_: (n_words, dim); word_weights_:
-        (n_words,). common_: (components, dim) the common directions.
+        (n_words,). common_: (n_components, dim) the common directions.
         user_factors_, item_factors_: (n, dim) of length one, or zero.
         coverage_: share of the tokens of "items" and "users" that have a vector.
         unknown_: word -> how often it occurs, of the words that have none.
@@ -129,7 +129,7 @@ class ContentEmbedding(FactorRecommender):
     >>> from keras_recs.data import Dataset, ItemFeatures
     >>> films = ItemFeatures([1, 2, 3, 4], titles=["Robots and starships", "外星生命", "A wedding", "恋人的婚礼"])
     >>> data = Dataset.from_arrays([7, 8], [1, 3], item_features=films)
-    >>> recommender = ContentEmbedding(components=0)  # four films are too few to share a direction
+    >>> recommender = ContentEmbedding(n_components=0)  # four films are too few to share a direction
     >>> recommender.fit(data).recommend([7, 8], k=1).items.tolist()
     [[2], [4]]
     """
@@ -139,7 +139,7 @@ class ContentEmbedding(FactorRecommender):
     vectors: str = "cinema"
     pooling: Literal["sif", "tfidf", "mean"] = "sif"
     a: Positive = 1e-4
-    components: CountOrZero = 1
+    n_components: CountOrZero = 1
     profile: Share = 0.2
     recency: Positive | None = None
     popularity: NotNegative = 0.0
@@ -168,7 +168,7 @@ class ContentEmbedding(FactorRecommender):
         self.word_weights_ = word_weights(self.pooling, counts, self.a)[known]
         self._count_unknown(counts, words, known, data.n_items)
         pooled = pool(counts[:, known], self.word_weights_, self.word_vectors_)
-        self.common_ = common_directions(pooled[: data.n_items], self.components)
+        self.common_ = common_directions(pooled[: data.n_items], self.n_components)
         placed = self._placed(pooled)
         self.item_factors_, profile = placed[: data.n_items], placed[data.n_items :]
         history = data.seen if self.recency is None else recency_weighted(data, self.recency)

@@ -155,7 +155,7 @@ class UserCF(Recommender):
 
     Args:
         similarity: "cosine", "pearson", "jaccard" or "euclidean".
-        neighbours: k, how many of the most similar users speak; of equally similar ones the first.
+        n_neighbors: k, how many of the most similar users speak; of equally similar ones the first.
         significance: γ, the films in common from which a similarity is trusted in full; 1 trusts
         every one. values: what is compared. "binary": who met what. "ratings": how they liked it;
         pearson and euclidean look
@@ -176,7 +176,7 @@ class UserCF(Recommender):
 
     >>> from keras_recs.data import from_matrix
     >>> data = from_matrix([[1, 1, 0], [1, 1, 1], [0, 0, 1], [1, 0, 0]])
-    >>> cf = UserCF(neighbours=2, significance=1).fit(data)
+    >>> cf = UserCF(n_neighbors=2, significance=1).fit(data)
     >>> cf.neighbours_[[3]].toarray().astype(float).round(2).tolist()
     [[0.71, 0.58, 0.0, 0.0]]
     >>> [(item, round(score, 2)) for item, score in cf.recommend([3], k=2).of(3)]
@@ -186,7 +186,7 @@ class UserCF(Recommender):
     """
 
     similarity: Literal["cosine", "pearson", "jaccard", "euclidean"] = "cosine"
-    neighbours: Count = 30
+    n_neighbors: Count = 30
     significance: Count = 50
     values: Literal["binary", "ratings"] = "binary"
     recency: Positive | None = None
@@ -198,7 +198,7 @@ class UserCF(Recommender):
             raise ValueError("recency weighs who met what: it goes with values='binary' only")
 
     def _fit(self, data: Dataset) -> None:
-        k = min(self.neighbours, data.n_users)
+        k = min(self.n_neighbors, data.n_users)
         require_memory(
             24 * k * data.n_users,
             f"a list of {k:,} neighbours for each of {data.n_users:,} users",

@@ -53,7 +53,7 @@ BLOCK_NODES = (
 
 class Embedding(NamedTuple):
     """One vector per node as the word in the middle (x), and one as a word around it (y); both
-    (n_nodes, dim)."""
+    (n_nodes, n_factors)."""
 
     inputs: np.ndarray
     outputs: np.ndarray
@@ -116,7 +116,7 @@ def skip_gram(
     degree: np.ndarray,
     n_walks: int,
     *,
-    dim: int,
+    n_factors: int,
     window: int,
     n_negatives: int,
     noise_exponent: float,
@@ -130,12 +130,12 @@ def skip_gram(
         degree: (n_nodes,) how often each node is visited, up to a factor: what the noise is drawn
         from. n_walks: how many walks there will be; the learning rate falls to nearly zero over
         them.
-        dim, window, n_negatives, noise_exponent, learning_rate, seed: as in `DeepWalk`.
+        n_factors, window, n_negatives, noise_exponent, learning_rate, seed: as in `DeepWalk`.
     """
     model = Word2Vec(
         sg=1,
         hs=0,
-        vector_size=dim,
+        vector_size=n_factors,
         window=window,
         negative=n_negatives,
         ns_exponent=noise_exponent,
@@ -156,7 +156,7 @@ def skip_gram(
     )
 
     x, y = np.zeros(
-        (2, len(degree), dim), np.float32
+        (2, len(degree), n_factors), np.float32
     )  # who is on no walk has been learned nothing about
     x[nodes], y[nodes] = (
         model.wv.vectors,
@@ -185,7 +185,7 @@ def log_noise(degree: np.ndarray, n_negatives: int, noise_exponent: float) -> np
 def embed(
     adjacency: sparse.csr_array,
     *,
-    dim: int = 64,
+    n_factors: int = 64,
     walks_per_node: int = 20,
     walk_length: int = 40,
     window: int = 3,
@@ -197,7 +197,7 @@ def embed(
     """Vectors for the nodes of an undirected graph, from its adjacency. Arguments as in `DeepWalk`.
 
     >>> triangle_and_loner = sparse.csr_array([[0, 1, 1, 0], [1, 0, 1, 0], [1, 1, 0, 0], [0, 0, 0, 0]])
-    >>> embed(triangle_and_loner, dim=2).inputs.any(axis=1).tolist()
+    >>> embed(triangle_and_loner, n_factors=2).inputs.any(axis=1).tolist()
     [True, True, True, False]
     """
     rng = np.random.default_rng(seed)
@@ -208,7 +208,7 @@ def embed(
         walks,
         degree,
         n_walks,
-        dim=dim,
+        n_factors=n_factors,
         window=window,
         n_negatives=n_negatives,
         noise_exponent=noise_exponent,
@@ -314,7 +314,7 @@ class DeepWalk(FactorRecommender):
         self.walks_per_node_ = self.walks_per_node or enough_walks(graph, self.walk_length)
         x, y = embed(
             graph,
-            dim=self.n_factors,
+            n_factors=self.n_factors,
             walks_per_node=self.walks_per_node_,
             walk_length=self.walk_length,
             window=self.window,

@@ -88,7 +88,7 @@ class ItemCF(_HistoryTimesWeights):
             with a penalty for what is likely anyway (Deshpande & Karypis 2004);
             "adjusted_cosine", the cosine of ratings minus the user's mean rating (Sarwar et al.
             2001).
-        neighbours: how many similar items each item of the history may speak for; None for all.
+        n_neighbors: how many similar items each item of the history may speak for; None for all.
         shrinkage: similarities are multiplied by n[i, j] / (n[i, j] + shrinkage): two users in
         common prove little. popularity_penalty: the exponent of "conditional", 0 (none) to 1. Past
         0.5, it needs shrinkage beside it:
@@ -105,17 +105,17 @@ class ItemCF(_HistoryTimesWeights):
     """
 
     similarity: Literal["cosine", "conditional", "adjusted_cosine"] = "cosine"
-    neighbours: Count | None = None
+    n_neighbors: Count | None = None
     shrinkage: NotNegative = 0.0
     popularity_penalty: Share = 0.5
     recency: Positive | None = None
 
     def _fit(self, data: Dataset) -> None:
-        if self.neighbours is None:
+        if self.n_neighbors is None:
             require_memory(
                 8 * data.n_items**2,
                 f"a dense table of {data.n_items:,} × {data.n_items:,} similarities",
-                "set neighbours, to 200 say",
+                "set n_neighbors, to 200 say",
             )
         if self.similarity == "adjusted_cosine":
             data.require("ratings", by="ItemCF with adjusted_cosine")
@@ -129,7 +129,7 @@ class ItemCF(_HistoryTimesWeights):
         self.weights_ = self._weights(np.arange(data.n_items))
 
     def _weights(self, rows: np.ndarray) -> np.ndarray | sparse.csr_array:
-        """W[rows], in blocks of rows so that memory stays bounded; sparse where `neighbours` thins
+        """W[rows], in blocks of rows so that memory stays bounded; sparse where `n_neighbors` thins
         it out."""
         n_items = len(self.sizes_)
         blocks = []
@@ -140,11 +140,11 @@ class ItemCF(_HistoryTimesWeights):
             )
             similarity[np.arange(len(block)), block] = 0  # an item is no neighbour of itself
             blocks.append(
-                similarity if self.neighbours is None else strongest(similarity, self.neighbours)
+                similarity if self.n_neighbors is None else strongest(similarity, self.n_neighbors)
             )
         return (
             np.concatenate(blocks)
-            if self.neighbours is None
+            if self.n_neighbors is None
             else sparse.vstack(blocks, format="csr")
         )
 
@@ -174,7 +174,7 @@ class ItemCF(_HistoryTimesWeights):
         """Take in one more interaction; the result is that of a new `fit`, without going through
         the data again.
 
-        Only the row and the column of `item` in W change. Where `neighbours` thins rows out, the
+        Only the row and the column of `item` in W change. Where `n_neighbors` thins rows out, the
         rows that the column meets are chosen anew.
 
         Raises:
@@ -199,7 +199,7 @@ class ItemCF(_HistoryTimesWeights):
         self.sizes_[i] += 1
         products = inner_products(self.profiles_, np.array([i]))[0]  # (n_items,)
         everyone = np.arange(len(products))
-        if self.neighbours is None:
+        if self.n_neighbors is None:
             self.weights_[i] = self._similarity(products, i, everyone)
             self.weights_[:, i] = self._similarity(products, everyone, i)
             self.weights_[i, i] = 0
@@ -242,7 +242,7 @@ class EASE(_HistoryTimesWeights):
         require_memory(
             8 * data.n_items**2,
             f"EASE on {data.n_items:,} items",
-            "use ItemCF(neighbours=200), or fewer items",
+            "use ItemCF(n_neighbors=200), or fewer items",
         )
         columns, gram = data.seen.T.tocsr(), np.empty((data.n_items, data.n_items), np.float32)
         for rows in row_blocks(data.n_items, data.n_items):

@@ -126,11 +126,11 @@ class ItemKNNRecommender(Recommender):
 
     similarity(i, j) = users who met both / sqrt(users who met i * users who met j), and
     score(u, i) = sum over the items j that u met of similarity(j, i), where i is among the
-    `neighbours` of j. An item is no neighbour of itself. A user without a history has score 0
+    `n_neighbors` of j. An item is no neighbour of itself. A user without a history has score 0
     everywhere.
 
     Args:
-        neighbours: how many of the most similar items are kept for each item, ties by the lower
+        n_neighbors: how many of the most similar items are kept for each item, ties by the lower
             item; None keeps all with a similarity above 0, which takes up to n_items² values.
 
     >>> from keras_recs.data import from_matrix
@@ -139,7 +139,7 @@ class ItemKNNRecommender(Recommender):
     [[1]]
     """
 
-    neighbours: Count | None = None
+    n_neighbors: Count | None = None
 
     def _fit(self, data: Dataset) -> None:
         # Columns of length 1 under the Euclidean norm; their products are the cosines.
@@ -160,8 +160,8 @@ class ItemKNNRecommender(Recommender):
             block = (by_item[start : start + size] @ columns).toarray()
             rows = np.arange(len(block))
             block[rows, start + rows] = 0
-            if self.neighbours is not None and self.neighbours < n_items:
-                best, similarity = top_k(block, self.neighbours)
+            if self.n_neighbors is not None and self.n_neighbors < n_items:
+                best, similarity = top_k(block, self.n_neighbors)
                 block = np.zeros_like(block)
                 np.put_along_axis(block, best, similarity, axis=1)
             yield sparse.csr_array(block)

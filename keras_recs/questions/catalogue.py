@@ -171,7 +171,7 @@ QUESTIONS: tuple[Question, ...] = (
         NEIGHBOURS,
         (
             Answer("UserCF"),
-            Answer("UserCF", {"recency": 10.0, "neighbours": 100, "significance": 1}),
+            Answer("UserCF", {"recency": 10.0, "n_neighbors": 100, "significance": 1}),
         ),
         published="CollaborativeFilteringRecommender",
     ),
