@@ -262,7 +262,7 @@ def test_parameters_are_set_by_name_checked_and_all_or_none() -> None:
         (
             {"significance": 4, "neighbors": 3},
             ValueError,
-            "UserCF has no parameter 'neighbors'; it has similarity, neighbours, significance",
+            "UserCF has no parameter 'neighbors'; it has similarity, n_neighbors, significance",
         ),
         ({"significance": 4, "n_neighbors": 0}, ValueError, "n_neighbors must be at least 1"),
         ({"significance": 4, "n_neighbors": "many"}, TypeError, "n_neighbors must be a whole"),

@@ -50,7 +50,8 @@ from keras_recs.utils.checks import one_of
 
 
 @heart(
-    "softmax(Q Kᵀ / √d) V, without weight on padding and, where causal, without weight on what follows."
+    "softmax(Q Kᵀ / √d) V, without weight on padding and, where causal, without weight on what "
+    "follows."
 )
 def attention(
     query: np.ndarray, key: np.ndarray, value: np.ndarray, mask: np.ndarray, *, causal: bool
@@ -67,7 +68,8 @@ def attention(
 
 
 @heart(
-    "An encoder's mean over the tokens, padding left out; a decoder's last token, the only one that has read all."
+    "An encoder's mean over the tokens, padding left out; a decoder's last token, the only one "
+    "that has read all."
 )
 def pool(states: np.ndarray, mask: np.ndarray, kind: str) -> np.ndarray:
     """One vector per text from its tokens' states: (batch, t, d) -> (batch, d); padding is at the
@@ -97,7 +99,8 @@ def next_token_loss(logits: np.ndarray, ids: np.ndarray) -> float:
 
 
 @heart(
-    "The cleaned text, cut after the marks that end a sentence in English and in Chinese; none without a letter."
+    "The cleaned text, cut after the marks that end a sentence in English and in Chinese; none "
+    "without a letter."
 )
 def sentences(text: str) -> list[str]:
     """The sentences of a raw text.
@@ -110,7 +113,8 @@ def sentences(text: str) -> list[str]:
 
 
 @heart(
-    "By script: the share of Han characters among those and Latin words; mixed where neither is below a tenth."
+    "By script: the share of Han characters among those and Latin words; mixed where neither is "
+    "below a tenth."
 )
 def language(text: str) -> str:
     """ "en", "zh", "mixed", or "" where there are no letters. A Han character counts like a word.
@@ -129,7 +133,8 @@ def language(text: str) -> str:
 
 
 @heart(
-    "Greedily: the candidate with the best (1 - diversity) · relevance - diversity · likeness to what is chosen."
+    "Greedily: the candidate with the best (1 - diversity) · relevance - diversity · likeness to "
+    "what is chosen."
 )
 def mmr(relevance: np.ndarray, likeness: np.ndarray, n: int, diversity: float) -> list[int]:
     """Maximal marginal relevance: up to `n` places of (m,) relevance, unlike each other by (m, m)
@@ -199,7 +204,8 @@ def tag_probabilities(
 
 
 @heart(
-    "Of each text the mean of its sentences' tag probabilities; who says nothing has each tag alike."
+    "Of each text the mean of its sentences' tag probabilities; who says nothing has each tag "
+    "alike."
 )
 def interest_tags(mined: Sequence[Mined], encoder: TextEncoder, sharpness: float) -> np.ndarray:
     """(n, tags): what each text is about, in the order of `TAGS`; rows sum to 1."""
@@ -264,7 +270,8 @@ class TextTower(layers.Layer):
         self.drop_ids = layers.Dropout(id_dropout)
 
     @heart(
-        "The text's features through the matrix, plus the id's own vector, which training drops for whole rows."
+        "The text's features through the matrix, plus the id's own vector, which training drops "
+        "for whole rows."
     )
     def call(self, ids: Any, training: bool = False) -> Any:
         """(…) ids -> (…, n_factors). The whole table goes through W once: a batch meets every item

@@ -54,7 +54,8 @@ class Vote(NamedTuple):
 
 
 @heart(
-    "The mean and a bias per user and per item: by centring none, user means, or both, regularised, in turn."
+    "The mean and a bias per user and per item: by centring none, user means, or both, "
+    "regularised, in turn."
 )
 def expectation(
     ratings: sparse.csr_array, centring: str, reg: float
@@ -73,6 +74,7 @@ def expectation(
     user_bias, item_bias = np.zeros(len(per_user)), np.zeros(len(per_item))
     if centring == "user":
         user_bias = np.bincount(users, values - mean, len(per_user)) / np.maximum(per_user, 1)
+    # each side's biases in closed form, given the other's, in turn
     for _ in range(20 if centring == "baseline" else 0):
         left = values - mean - user_bias[users]
         item_bias = np.bincount(items, left, len(per_item)) / np.where(
@@ -98,11 +100,12 @@ def nearest_only(similarity: np.ndarray, k: int) -> np.ndarray:
     width = similarity.shape[-1]
     if width <= k:
         return similarity
+    # all that reaches the k-th largest stays
     worst = np.partition(similarity, width - k, axis=-1)[..., width - k, None]  # the k-th largest
     kept = np.where(similarity >= worst, similarity, 0)
-    crowded = (
-        np.count_nonzero(kept, axis=-1) > k
-    )  # more are equal to the k-th than there are places
+    # more are equal to the k-th than there are places
+    crowded = np.count_nonzero(kept, axis=-1) > k
+    # of those equal to it, the first, as many as there are places
     if crowded.any():
         rows, worst = kept[crowded], worst[crowded]
         equal = rows == worst
@@ -180,9 +183,8 @@ class UserKNN(Recommender):
             self.deviations_ = data.seen
         else:
             data.require("ratings", by="UserKNN with feedback='explicit'")
-            ratings = data.matrix(
-                "ratings"
-            )  # one entry a pair: who rates a film twice has changed their mind
+            # one entry a pair: who rates a film twice has changed their mind
+            ratings = data.matrix("ratings")
             self.mean_, self.user_bias_, self.item_bias_ = expectation(
                 ratings, self.centring, self.bias_reg
             )
@@ -203,11 +205,13 @@ class UserKNN(Recommender):
     # --- who is near ------------------------------------------------------------------------------
 
     @heart(
-        "Cosine of the users' deviations (or over common items only), shrunk, 0 where there is nothing to compare."
+        "Cosine of the users' deviations (or over common items only), shrunk, 0 where there is "
+        "nothing to compare."
     )
     def _similarity(self, users: np.ndarray) -> np.ndarray:
         """(len(users), n_users) of some users with all; 0 with oneself, and with whoever has no
         deviations."""
+        # the cosine of two users' deviations
         products = inner_products(self.deviations_, users)  # Σ_i d[u, i] d[v, i]
         if self.similarity == "cosine":
             lengths = self.lengths_[users][:, None] * self.lengths_
@@ -218,6 +222,7 @@ class UserKNN(Recommender):
                 * inner_products(self.seen_, users, squares)
             )
         similarity = products / np.where(lengths > 0, lengths, 1)
+        # what few items say counts less
         if self.shrinkage:
             together = inner_products(self.seen_, users)  # n[u, v], items that both met
             similarity *= together / (together + np.float32(self.shrinkage))
@@ -241,15 +246,18 @@ class UserKNN(Recommender):
     # --- what they say ----------------------------------------------------------------------------
 
     @heart(
-        "Only the k most similar keep their similarity; from that and the deviations, what the vote adds."
+        "Only the k most similar keep their similarity; from that and the deviations, what the "
+        "vote adds."
     )
     def _vote(self, similarity: np.ndarray, deviations: np.ndarray) -> np.ndarray:
         """(…) what to add to the expectation, from (…, width) similarities, none below 0, and
         deviations of raters."""
+        # only the nearest vote, each with the weight of its similarity
         similarity = nearest_only(similarity, self.n_neighbors)
         total = np.einsum("...w,...w->...", similarity, deviations)  # (…)
         if self.implicit_:
             return total
+        # damping: as if so much similarity had voted "as expected"
         weight = similarity.sum(axis=-1)  # (…)
         return total / np.where(weight > 0, weight + self.damping, 1)
 
@@ -309,7 +317,8 @@ class UserKNN(Recommender):
                 )
 
     @heart(
-        "The votes of the users who may vote on the item, nearest first; their parts add up to predict - baseline."
+        "The votes of the users who may vote on the item, nearest first; their parts add up to "
+        "predict - baseline."
     )
     def explain(self, user: Any, item: Any) -> list[Vote]:
         """Who says what about `item`, nearest first. `baseline` plus the parts of all votes is what

@@ -73,7 +73,8 @@ def predict(theta: Parameters, mean: float, users: np.ndarray, items: np.ndarray
 
 
 @heart(
-    "Half the squared errors plus half of reg times the squared parameters, over the observed ratings."
+    "Half the squared errors plus half of reg times the squared parameters, over the observed "
+    "ratings."
 )
 def loss(
     theta: Parameters,
@@ -106,17 +107,19 @@ def gradient(
 
         ∂L/∂p[u] = -Σ_i e[u, i] q[i] + λ n[u] p[u]        that is, -E Q + λ diag(n) P
     """
+    # the errors in the places of their ratings
     n_users, n_items = len(theta.user_bias), len(theta.item_bias)
     error = sparse.csr_array((errors, (users, items)), shape=(n_users, n_items))
+    # the L2 penalty counts once for each rating
     user_reg = reg * np.bincount(users, minlength=n_users).astype(errors.dtype)  # λ n[u]
     item_reg = reg * np.bincount(items, minlength=n_items).astype(errors.dtype)
     return Parameters(
-        user_bias=user_reg * theta.user_bias - error.sum(axis=1),
-        item_bias=item_reg * theta.item_bias - error.sum(axis=0),
-        user_factors=user_reg[:, None] * theta.user_factors
-        - error @ theta.item_factors,  # (n_users, n_factors)
+        user_bias=user_reg * theta.user_bias - error.sum(axis=1),  # (n_users,)
+        item_bias=item_reg * theta.item_bias - error.sum(axis=0),  # (n_items,)
+        # (n_users, n_factors) and (n_items, n_factors)
+        user_factors=user_reg[:, None] * theta.user_factors - error @ theta.item_factors,
         item_factors=item_reg[:, None] * theta.item_factors - error.T @ theta.user_factors,
-    )  # (n_items, n_factors)
+    )
 
 
 @heart("Move every part of theta against its slope, in place.")
@@ -155,9 +158,8 @@ def bounded(
         (users, slope.user_bias, slope.user_factors),
         (items, slope.item_bias, slope.item_factors),
     ):
-        most = 1 / (
-            step * np.maximum(np.bincount(owner, curvature, len(bias)), TINY)
-        )  # as a multiple of `step`
+        # as a multiple of `step`
+        most = 1 / (step * np.maximum(np.bincount(owner, curvature, len(bias)), TINY))
         rows = np.flatnonzero(most < 1)
         bias[rows] *= most[rows]
         factors[rows] *= most[rows, None]
@@ -208,19 +210,17 @@ class BiasedMF(Recommender):
     init_scale: Positive = 0.02
     seed: Seed = 0
 
-    @np.errstate(
-        over="ignore", invalid="ignore"
-    )  # what overflows ends in one error below, not in warnings
+    # what overflows ends in one error below, not in warnings
+    @np.errstate(over="ignore", invalid="ignore")
     def _fit(self, data: Dataset) -> None:
-        observed = data.matrix(
-            "ratings"
-        ).tocoo()  # one entry a pair: who rates a film twice has changed their mind
-        (users, items), ratings = observed.coords, observed.data
-        mean, spread = (
-            float(ratings.mean(dtype=np.float64)),
-            float(ratings.std(dtype=np.float64)) or 1.0,
-        )
-        ratings = ((ratings - mean) / spread).astype(np.float32)  # standard units: their mean is 0
+        # one entry a pair: who rates an item twice has changed their mind
+        observed = data.matrix("ratings").tocoo()
+        users, items = observed.coords
+        ratings = observed.data
+        # standard units: mean 0, standard deviation 1
+        mean = float(ratings.mean(dtype=np.float64))
+        spread = float(ratings.std(dtype=np.float64)) or 1.0
+        ratings = ((ratings - mean) / spread).astype(np.float32)
         rng = np.random.default_rng(self.seed)
         theta = Parameters.random(data.n_users, data.n_items, self.n_factors, self.init_scale, rng)
 
@@ -230,6 +230,7 @@ class BiasedMF(Recommender):
             order = rng.permutation(len(ratings))
             squared = 0.0
             for start in range(0, len(order), self.batch_size):
+                # the errors of a batch, their slope, a step downhill
                 batch = order[start : start + self.batch_size]
                 who, what = users[batch], items[batch]
                 errors = ratings[batch] - predict(theta, 0.0, who, what)

@@ -50,7 +50,8 @@ if TYPE_CHECKING:
 
 
 @heart(
-    "The weight of each word: SIF from its share of all tokens, TF-IDF from the documents that hold it, or ones."
+    "The weight of each word: SIF from its share of all tokens, TF-IDF from the documents that "
+    "hold it, or ones."
 )
 def word_weights(pooling: str, counts: sparse.csr_array, a: float) -> np.ndarray:
     """(n_words,) weights, from (n_documents, n_words) counts of all words, those without a vector
@@ -74,7 +75,8 @@ def pool(counts: sparse.csr_array, weights: np.ndarray, vectors: np.ndarray) -> 
 
 
 @heart(
-    "The first k right singular vectors of the documents that have words; none where documents are as few as that."
+    "The first k right singular vectors of the documents that have words; none where documents "
+    "are as few as that."
 )
 def common_directions(documents: np.ndarray, k: int) -> np.ndarray:
     """(k, dim) orthonormal: what the (n, dim) documents have in common."""
@@ -150,6 +152,7 @@ class ContentEmbedding(FactorRecommender):
             raise TypeError(f"vectors must be a name or a path, got {self.vectors!r}")
 
     def _fit(self, data: Dataset) -> None:
+        # the words of all texts, and which of them have a vector
         films, profiles = item_texts(data), user_texts(data)
         documents = [tokenise(text) for text in films + profiles]
         table, self.pieces_ = self._table(documents)
@@ -167,6 +170,7 @@ class ContentEmbedding(FactorRecommender):
         self.word_vectors_ = np.array(table[self.words_], np.float32)  # (n_known, dim)
         self.word_weights_ = word_weights(self.pooling, counts, self.a)[known]
         self._count_unknown(counts, words, known, data.n_items)
+        # documents are means of words, less what all documents have in common
         pooled = pool(counts[:, known], self.word_weights_, self.word_vectors_)
         self.common_ = common_directions(pooled[: data.n_items], self.n_components)
         placed = self._placed(pooled)
@@ -196,13 +200,16 @@ class ContentEmbedding(FactorRecommender):
             self.coverage_[name] = float(part[:, known].sum() / max(1.0, part.sum()))
 
     @heart(
-        "Unit mean of the history's films, mixed with the profile; the profile alone where there is no history."
+        "Unit mean of the history's films, mixed with the profile; the profile alone where there "
+        "is no history."
     )
     def _users(self, history: sparse.csr_array, profile: np.ndarray) -> np.ndarray:
         """(n_users, dim) of length one, from (n_users, n_items) weights and (n_users, dim) profile
         vectors."""
+        # what was watched, and what was written, each of length one
         watched = unit_rows(history @ self.item_factors_)  # (n_users, dim)
-        warm, told = watched.any(axis=1, keepdims=True), profile.any(axis=1, keepdims=True)
+        warm = watched.any(axis=1, keepdims=True)  # (n_users, 1)
+        told = profile.any(axis=1, keepdims=True)  # (n_users, 1)
         share = np.where(
             warm & told, self.profile, told
         )  # (n_users, 1) of the profile: 0 without, 1 where it is all
@@ -225,9 +232,8 @@ class ContentEmbedding(FactorRecommender):
         if self.pieces_ is not None:
             new = sorted({word for document in documents for word in document} - set(words))
             words, vectors = words + new, np.vstack([vectors, from_pieces(new, self.pieces_)])
-            weights = np.append(
-                weights, np.full(len(new), weights.max())
-            )  # as the rarest that are known
+            # as the rarest that are known
+            weights = np.append(weights, np.full(len(new), weights.max()))
         return self._placed(pool(count_words(documents, words)[0], weights, vectors))
 
     def _placed(self, pooled: np.ndarray) -> np.ndarray:

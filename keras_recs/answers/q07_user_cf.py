@@ -45,9 +45,8 @@ from keras_recs.data.sequences import recency_weighted
 from keras_recs.utils.memory import require_memory
 from keras_recs.utils.neighbours import product, right_side, row_blocks, strongest
 
-BLOCK_CELLS = (
-    1 << 20
-)  # similarities at once: 4 MiB stay in the cache; with 256 MiB the same work takes twice the time
+# similarities at once: 4 MiB stay in the cache; with 256 MiB the same work takes twice the time
+BLOCK_CELLS = 1 << 20
 
 
 class Sums(NamedTuple):
@@ -85,9 +84,8 @@ def _spread(n: Any, x: Any, xx: Any) -> Any:
     """n Σx² - (Σx)², and infinity where all values are equal: nothing correlates with a
     constant."""
     spread = n * xx - x * x
-    return np.where(
-        spread > 1e-5 * n * xx, spread, np.inf
-    )  # float32 leaves a little of what should be 0
+    # float32 leaves a little of what should be 0
+    return np.where(spread > 1e-5 * n * xx, spread, np.inf)
 
 
 class Pairs:
@@ -110,7 +108,8 @@ class Pairs:
         return product(self.met[rows], self.to_met)
 
     @heart(
-        "The six sums over all items; or, with in_common, the six means over the items that both rated."
+        "The six sums over all items; or, with in_common, the six means over the items that both "
+        "rated."
     )
     def sums(self, rows: np.ndarray, common: np.ndarray) -> Sums:
         """The six sums for users `rows` against all; with `in_common`, the means over what both
@@ -126,9 +125,8 @@ class Pairs:
                 self.yy_sum,
                 xy,
             )
-        n = np.maximum(
-            common, 1
-        )  # Σx over common items is a product, too: of x, and 1 where the other has rated
+        # Σx over common items is a product, too: of x, and 1 where the other has rated
+        n = np.maximum(common, 1)
         return Sums(
             np.float32(1),
             product(x, self.to_met) / n,
@@ -212,9 +210,8 @@ class UserCF(Recommender):
             strongest(self._similarity(pairs, rows), k)
             for rows in row_blocks(data.n_users, data.n_users, BLOCK_CELLS)
         ]
-        self.neighbours_ = sparse.vstack(
-            blocks, format="csr"
-        )  # never users × users: k entries a row
+        # never users × users: k entries a row
+        self.neighbours_ = sparse.vstack(blocks, format="csr")
 
     def _pairs(self, data: Dataset) -> Pairs:
         x, y = self.histories_, data.seen
@@ -223,25 +220,25 @@ class UserCF(Recommender):
             x = y = data.seen if self.similarity == "jaccard" else data.matrix("ratings")
         if self.max_audience < 1:
             kept = np.flatnonzero(data.popularity <= self.max_audience * data.n_users)
-            x, y = (
-                (x[:, kept],) * 2 if x is y else (x[:, kept], y[:, kept])
-            )  # one matrix stays one: half the products
+            # one matrix stays one: half the products
+            x, y = (x[:, kept],) * 2 if x is y else (x[:, kept], y[:, kept])
         return Pairs(
             x, y, in_common=self.values == "ratings" and self.similarity in ("pearson", "euclidean")
         )
 
     @heart(
-        "The similarities of users `rows` with all, times min(common, γ) / γ; nobody is their own neighbour."
+        "The similarities of users `rows` with all, times min(common, γ) / γ; nobody is their own "
+        "neighbour."
     )
     def _similarity(self, pairs: Pairs, rows: np.ndarray) -> np.ndarray:
         """(rows, n_users) similarities, weighted by how much they rest on."""
+        # how alike they are, and how many items say so
         common = pairs.common(rows)
         similarity = similarity_of(self.similarity, pairs.sums(rows, common))
-        similarity *= np.minimum(
-            common, np.float32(self.significance)
-        )  # 0 where nothing is in common
+        # 0 where nothing is in common
+        similarity *= np.minimum(common, np.float32(self.significance))
         similarity /= np.float32(self.significance)
-        similarity[np.arange(len(rows)), rows] = 0
+        similarity[np.arange(len(rows)), rows] = 0  # nobody is their own neighbour
         return similarity
 
     @heart("For every item, add up what the neighbours say: similarity times their history.")
@@ -254,6 +251,7 @@ class UserCF(Recommender):
         to the score."""
         self._check_fitted()
         u, j = self._user_ids.index("user", user)[0], self._item_ids.index("item", item)[0]
+        # one row of the product that makes the score, term by term
         asked = self.neighbours_[[u]]
         votes = self.histories_[asked.indices][:, [j]].toarray()[:, 0]  # (k,)
         who, parts = asked.indices[votes > 0], (asked.data * votes)[votes > 0]

@@ -46,9 +46,8 @@ from keras_recs.utils.progress import progress
 if TYPE_CHECKING:
     import networkx as nx
 
-BLOCK_NODES = (
-    1 << 18
-)  # nodes on the walks held at once: a corpus of any length passes through this much memory
+# nodes on the walks held at once: a corpus of any length passes through this much memory
+BLOCK_NODES = 1 << 18
 
 
 class Embedding(NamedTuple):
@@ -63,7 +62,8 @@ class Embedding(NamedTuple):
 
 
 @heart(
-    "Let all walkers step at once: each draws one of the neighbours of its node, all with the same chance."
+    "Let all walkers step at once: each draws one of the neighbours of its node, all with the "
+    "same chance."
 )
 def random_walks(
     adjacency: sparse.csr_array, starts: np.ndarray, length: int, rng: np.random.Generator
@@ -83,6 +83,7 @@ def random_walks(
     first, degree = adjacency.indptr[:-1], np.diff(adjacency.indptr)
     walks = np.empty((len(starts), length), np.int32)  # (n_walks, length)
     walks[:, 0] = starts
+    # all walkers step at once: each draws one of the edges of its node
     for step in range(1, length):
         here = walks[:, step - 1]  # (n_walks,)
         drawn = (rng.random(len(here)) * degree[here]).astype(np.int64)  # 0 … degree - 1
@@ -99,6 +100,7 @@ def corpus(
     The end of a random edge is node v with a chance in proportion to its degree. One step later
     that is still so: all nodes are visited as their degrees say from the first step to the last,
     and a node without edges never is."""
+    # the end of a random edge: nodes are met as often as their degrees say
     size = max(1, BLOCK_NODES // length)
     for done in progress(range(0, n_walks, size), description="walks"):
         ends = rng.integers(len(adjacency.indices), size=min(size, n_walks - done))
@@ -109,7 +111,8 @@ def corpus(
 
 
 @heart(
-    "Train gensim's skip-gram on the walks; a row of x and of y for each node, zeros for those without edges."
+    "Train gensim's skip-gram on the walks; a row of x and of y for each node, zeros for those "
+    "without edges."
 )
 def skip_gram(
     blocks: Iterable[np.ndarray],
@@ -132,6 +135,7 @@ def skip_gram(
         them.
         n_factors, window, n_negatives, noise_exponent, learning_rate, seed: as in `DeepWalk`.
     """
+    # with two workers, chance decides whose update comes first
     model = Word2Vec(
         sg=1,
         hs=0,
@@ -146,27 +150,27 @@ def skip_gram(
         epochs=1,
         seed=seed,
         workers=1,
-    )  # with two workers, chance decides whose update comes first
-    nodes = np.flatnonzero(
-        degree
-    )  # words are any hashable things: integers do, and their hash is the same everywhere
+    )
+    # words are any hashable things: integers do, and their hash is the same everywhere
+    nodes = np.flatnonzero(degree)
     model.build_vocab_from_freq(dict(zip(nodes.tolist(), degree[nodes].tolist(), strict=True)))
     model.train(
         (walk for block in blocks for walk in block.tolist()), total_examples=n_walks, epochs=1
     )
 
-    x, y = np.zeros(
-        (2, len(degree), n_factors), np.float32
-    )  # who is on no walk has been learned nothing about
+    # who is on no walk has been learned nothing about
+    x, y = np.zeros((2, len(degree), n_factors), np.float32)
+    # unsorted, the vocabulary has the order of `nodes`
     x[nodes], y[nodes] = (
         model.wv.vectors,
         model.syn1neg,
-    )  # unsorted, the vocabulary has the order of `nodes`
+    )
     return Embedding(x, y)
 
 
 @heart(
-    "log(k q) of each node: what the products lack to be log-probabilities; finite for nodes without edges."
+    "log(k q) of each node: what the products lack to be log-probabilities; finite for nodes "
+    "without edges."
 )
 def log_noise(degree: np.ndarray, n_negatives: int, noise_exponent: float) -> np.ndarray:
     """(n_nodes,) float32, log(k q[v]) with q[v] = n[v]^a / Σ n^a over the nodes that have edges.
@@ -177,6 +181,7 @@ def log_noise(degree: np.ndarray, n_negatives: int, noise_exponent: float) -> np
     >>> np.exp(log_noise(np.array([4, 1, 1, 0]), n_negatives=2, noise_exponent=0.5)).astype(float).round(3).tolist()
     [1.0, 0.5, 0.5, 0.083]
     """
+    # the noise that negatives are drawn from, as gensim draws it
     weight = np.where(degree > 0, np.maximum(degree, 1.0) ** noise_exponent, 0.0)  # (n_nodes,)
     share = np.where(degree > 0, n_negatives * weight / weight.sum(), 0.5 / degree.sum())
     return np.log(share).astype(np.float32)
@@ -307,7 +312,8 @@ class DeepWalk(FactorRecommender):
     seed: Seed = 0
 
     @heart(
-        "Embed the user-item graph; keep x of the users, y of the items, and the popularity that the noise took."
+        "Embed the user-item graph; keep x of the users, y of the items, and the popularity that "
+        "the noise took."
     )
     def _fit(self, data: Dataset) -> None:
         graph = bipartite(data)
@@ -323,9 +329,8 @@ class DeepWalk(FactorRecommender):
             learning_rate=self.learning_rate,
             seed=self.seed,
         )
-        self.user_factors_ = x[
-            : data.n_users
-        ]  # node u < n_users is user u, node n_users + i is item i
+        # node u < n_users is user u, node n_users + i is item i
+        self.user_factors_ = x[: data.n_users]
         if self.scoring == "dot":
             self.item_factors_, self.item_bias_ = x[data.n_users :], None
         else:

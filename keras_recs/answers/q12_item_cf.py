@@ -68,6 +68,7 @@ class _HistoryTimesWeights(Recommender):
         parts sum to the score."""
         self._check_fitted()
         u, j = self._user_ids.index("user", user)[0], self._item_ids.index("item", item)[0]
+        # one row of the product that makes the score, term by term
         history = self.histories_[[u]]
         towards = self.weights_[history.indices][:, [j]]  # (len(history), 1)
         parts = history.data * (towards.toarray() if sparse.issparse(towards) else towards)[:, 0]
@@ -122,9 +123,8 @@ class ItemCF(_HistoryTimesWeights):
             self.profiles_ = centred(data.matrix("ratings")).T.tocsr()
         else:
             self.profiles_ = data.seen.T.tocsr()
-        self.sizes_ = np.asarray(
-            (self.profiles_**2).sum(axis=1), np.float32
-        )  # n[i], or the squared norm
+        # n[i], or the squared norm
+        self.sizes_ = np.asarray((self.profiles_**2).sum(axis=1), np.float32)
         self._remember(data)
         self.weights_ = self._weights(np.arange(data.n_items))
 
@@ -149,20 +149,21 @@ class ItemCF(_HistoryTimesWeights):
         )
 
     @heart(
-        "Turn inner products into similarities: cosine, or conditional with its penalty; then shrink."
+        "Turn inner products into similarities: cosine, or conditional with its penalty; then "
+        "shrink."
     )
     def _similarity(
         self, products: np.ndarray, i: np.ndarray | int, j: np.ndarray | int
     ) -> np.ndarray:
         """Similarity of items `i` and `j` (indices that broadcast) from the inner products of their
         profiles."""
-        sizes = np.where(
-            self.sizes_ > 0, self.sizes_, 1
-        )  # an item nobody met has no product to divide
+        # an item nobody met has no product to divide
+        sizes = np.where(self.sizes_ > 0, self.sizes_, 1)
         if self.similarity == "conditional":
             similarity = products / (sizes[i] * sizes[j] ** self.popularity_penalty)
         else:
             similarity = products / (np.sqrt(sizes[i]) * np.sqrt(sizes[j]))
+        # what few users say counts less
         if self.shrinkage:
             together = products  # n[i, j], where profiles are 0 and 1
             if self.similarity == "adjusted_cosine":
@@ -185,10 +186,8 @@ class ItemCF(_HistoryTimesWeights):
         self._check_fitted()
         if self.similarity == "adjusted_cosine":
             raise ValueError("update cannot be used with similarity='adjusted_cosine': fit again")
-        u, i = (
-            int(self._user_ids.index("user", user)[0]),
-            int(self._item_ids.index("item", item)[0]),
-        )
+        u = int(self._user_ids.index("user", user)[0])
+        i = int(self._item_ids.index("item", item)[0])
         if self.recency is not None:
             self.histories_ = _scale_row(self.histories_, u, np.exp(-1 / self.recency))
         self.histories_ = _with_entry(self.histories_, u, i)
@@ -236,7 +235,8 @@ class EASE(_HistoryTimesWeights):
     recency: Positive | None = None
 
     @heart(
-        "From the Gram matrix plus reg: invert, and turn the inverse into weights with a zero diagonal."
+        "From the Gram matrix plus reg: invert, and turn the inverse into weights with a zero "
+        "diagonal."
     )
     def _fit(self, data: Dataset) -> None:
         require_memory(
@@ -244,15 +244,17 @@ class EASE(_HistoryTimesWeights):
             f"EASE on {data.n_items:,} items",
             "use ItemCF(n_neighbors=200), or fewer items",
         )
-        columns, gram = data.seen.T.tocsr(), np.empty((data.n_items, data.n_items), np.float32)
+        # the Gram matrix: in how many histories two items stand together
+        columns = data.seen.T.tocsr()
+        gram = np.empty((data.n_items, data.n_items), np.float32)
         for rows in row_blocks(data.n_items, data.n_items):
             gram[rows] = inner_products(columns, rows)  # G
+        # the L2 penalty goes on the diagonal, which makes it invertible
         gram[np.diag_indices_from(gram)] += self.reg
         weights = inverse_of_positive_definite(gram)  # P
-        weights /= -np.diag(
-            weights
-        )  # column j by -P[j, j]; in place, for these arrays are the memory of the fit
-        np.fill_diagonal(weights, 0)
+        # column j by -P[j, j]; in place, for these arrays are the memory of the fit
+        weights /= -np.diag(weights)
+        np.fill_diagonal(weights, 0)  # no item explains itself
         self.weights_ = weights
         self._remember(data)
 
@@ -260,9 +262,8 @@ class EASE(_HistoryTimesWeights):
 def inverse_of_positive_definite(matrix: np.ndarray) -> np.ndarray:
     """The inverse by Cholesky: half the work of a general one. `matrix` (float32) is
     overwritten."""
-    factor, failed = lapack.spotrf(
-        matrix.T, overwrite_a=True
-    )  # .T: LAPACK wants columns, and it is symmetric
+    # .T: LAPACK wants columns, and it is symmetric
+    factor, failed = lapack.spotrf(matrix.T, overwrite_a=True)
     if not failed:
         triangle, failed = lapack.spotri(factor, overwrite_c=True)
     if failed:

@@ -56,7 +56,8 @@ RICH = 50.0  # events a row from which NGCF learns tastes rather than edges
 
 
 @heart(
-    "Divide every edge by the roots of the degrees at both its ends; a node without edges keeps its zeros."
+    "Divide every edge by the roots of the degrees at both its ends; a node without edges keeps "
+    "its zeros."
 )
 def normalised(adjacency: sparse.csr_array) -> sparse.csr_array:
     """Â = D^-1/2 A D^-1/2, (n_nodes, n_nodes) float32, of a symmetric adjacency.
@@ -134,12 +135,13 @@ class LightGraphConvolution(layers.Layer):
         self.n_factors = n_factors
         self.n_layers = n_layers
         self.supports_jit = False  # XLA has no sparse product
+        # E(0)
         self.embeddings = self.add_weight(
             shape=(self.n_nodes, n_factors),
             initializer=keras.initializers.RandomNormal(stddev=init_scale),
             regularizer=keras.regularizers.L2(reg) if reg else None,
             name="embeddings",
-        )  # E(0)
+        )
         # The graph is part of the model: weights that are not trained, so that they are saved with
         # it.
         self.edges = self.add_weight(
@@ -175,7 +177,8 @@ class LightGraphConvolution(layers.Layer):
         )
 
     @heart(
-        "The vectors of all nodes: the mean of E(0) and what 1, 2, … n_layers convolutions make of it."
+        "The vectors of all nodes: the mean of E(0) and what 1, 2, … n_layers convolutions make "
+        "of it."
     )
     def nodes(self) -> Any:
         """The vectors of all nodes: (n_nodes, n_factors)."""
@@ -209,18 +212,21 @@ class NeuralGraphConvolution(LightGraphConvolution):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         shape = (self.n_layers, self.n_factors, self.n_factors)
+        # W1
         self.weight_sum = self.add_weight(
             shape=shape, initializer="glorot_uniform", name="weight_sum"
-        )  # W1
+        )
+        # W2
         self.weight_product = self.add_weight(
             shape=shape, initializer="glorot_uniform", name="weight_product"
-        )  # W2
+        )
         self.bias = self.add_weight(
             shape=(self.n_layers, self.n_factors), initializer="zeros", name="bias"
         )
 
     @heart(
-        "All layers of NGCF side by side: each from the one before by W1, W2, b and a LeakyReLU of slope 0.2."
+        "All layers of NGCF side by side: each from the one before by W1, W2, b and a LeakyReLU "
+        "of slope 0.2."
     )
     def nodes(self) -> Any:
         """The vectors of all nodes: (n_nodes, (n_layers + 1) · n_factors)."""

@@ -121,9 +121,8 @@ def _sign(text: str, at: int, encoding: str) -> str:
         with contextlib.suppress(UnicodeEncodeError):
             kept.encode(encoding)
             return kept
-    return (
-        "??" if unicodedata.east_asian_width(sign) in "WF" else "?"
-    )  # as wide as what it stands for
+    # as wide as what it stands for
+    return "??" if unicodedata.east_asian_width(sign) in "WF" else "?"
 
 
 def flush() -> None:

@@ -318,9 +318,8 @@ def _asset(name: str) -> Asset:
 
 def _is_whole(asset: Asset, folder: Path) -> bool:
     def there(file: Path) -> bool:
-        return (
-            file.is_file() and file.stat().st_size > 0
-        )  # a machine that lost power may leave empty files
+        # a machine that lost power may leave empty files
+        return file.is_file() and file.stat().st_size > 0
 
     return any(
         all(there(folder / name) for name in source.members.values()) for source in asset.sources

@@ -162,9 +162,8 @@ def _pandas(values: Any) -> Raw:
     values = getattr(values, "array", values)  # of a Series or an Index
     if isinstance(kind, np.dtype):
         array = np.asarray(values)
-        return Raw(
-            array, _missing_objects(array) if kind.kind == "O" else None
-        )  # NaN and NaT are seen later
+        # NaN and NaT are seen later
+        return Raw(array, _missing_objects(array) if kind.kind == "O" else None)
     missing = np.asarray(values.isna(), bool)
     if hasattr(kind, "categories") and hasattr(values, "codes"):
         return Raw(_pandas(values.categories).values, missing, np.asarray(values.codes, np.int64))
@@ -199,9 +198,8 @@ def _arrow(values: Any) -> Raw:
         return Raw(values.fill_null(False).to_numpy(zero_copy_only=False), missing)
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind) or pa.types.is_integer(kind):
         zero = pa.scalar(0, pa.int32() if pa.types.is_date32(kind) else pa.int64()).cast(kind)
-        return Raw(
-            values.fill_null(zero).to_numpy(zero_copy_only=False), missing
-        )  # else whole numbers become floats
+        # else whole numbers become floats
+        return Raw(values.fill_null(zero).to_numpy(zero_copy_only=False), missing)
     if pa.types.is_floating(kind):
         return Raw(values.to_numpy(zero_copy_only=False), missing)
     return Raw(np.fromiter(values.to_pylist(), object, len(values)), missing)

@@ -158,9 +158,8 @@ class DelimitedFile:
         start = _FIRST_LINE.match(data).end() if self.header else 0  # type: ignore[union-attr]
         if _SOMETHING.search(data, start) is None:
             return {position: [] for position in wanted}
-        once = pa.dictionary(
-            pa.int32(), pa.string()
-        )  # each text once: users and items come again and again
+        # each text once: users and items come again and again
+        once = pa.dictionary(pa.int32(), pa.string())
         try:
             table = arrow.read_csv(
                 pa.BufferReader(pa.py_buffer(data).slice(start)),
@@ -199,9 +198,8 @@ class DelimitedFile:
         marks = np.flatnonzero(data == ord(self.quote))
         if len(marks) % 2:
             return True
-        edge = np.zeros(
-            256, bool
-        )  # what may stand beside a mark: the end of a field, or another mark
+        # what may stand beside a mark: the end of a field, or another mark
+        edge = np.zeros(256, bool)
         edge[[*self.delimiter.encode(), *b"\r\n", ord(self.quote)]] = True
         opening, closing = marks[::2], marks[1::2]
         opens = (opening == 0) | edge[data[opening - 1]]

@@ -26,9 +26,8 @@ def as_ids(name: str, values: Any, ids: str = "auto") -> np.ndarray:
         and ids == "auto"
         and not (isinstance(values, np.ma.MaskedArray))
     ):
-        return (
-            values if values.dtype.kind == "U" else values.astype(np.int64, copy=False)
-        )  # nothing to check
+        # nothing to check
+        return values if values.dtype.kind == "U" else values.astype(np.int64, copy=False)
     if (
         np.ndim(values) == 0
         if isinstance(values, (str, bytes, np.ndarray, np.generic))

@@ -426,9 +426,8 @@ def from_matrix(
             f"matrix must be finite, but {cell.first(np.isnan(values))} is nan; "
             "say missing=float('nan') if that is what was not observed"
         )
-    checked = numbers(
-        cell, values, np.float32
-    )  # with ratings=False, too: what is no number is no interaction
+    # with ratings=False, too: what is no number is no interaction
+    checked = numbers(cell, values, np.float32)
     side_data.setdefault("user_features", UserFeatures(users))
     side_data.setdefault("item_features", ItemFeatures(items))
     return Dataset.from_arrays(

@@ -46,9 +46,8 @@ class NegativeSampler:
             self.weights = np.full(self.n_items, 1 / self.n_items)
             self._cumulative = None
         else:
-            weights = (
-                np.maximum(data.popularity, 1) ** power
-            )  # an item nobody met can still be a negative
+            # an item nobody met can still be a negative
+            weights = np.maximum(data.popularity, 1) ** power
             self.weights = weights / weights.sum()
             self._cumulative = np.cumsum(self.weights)
 
@@ -76,9 +75,8 @@ class NegativeSampler:
         if self._cumulative is None:
             return self._rng.integers(0, self.n_items, shape)
         drawn = np.searchsorted(self._cumulative, self._rng.random(shape), side="right")
-        return np.minimum(
-            drawn, self.n_items - 1
-        )  # rounding may leave the last cumulative weight below 1
+        # rounding may leave the last cumulative weight below 1
+        return np.minimum(drawn, self.n_items - 1)
 
     def _is_positive(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
         pair = users * self.n_items + items

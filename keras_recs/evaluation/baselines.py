@@ -100,9 +100,8 @@ class RecentPopularityRecommender(Recommender):
         order = np.argsort(events.timestamps, kind="stable")
         users, items = events.users[order], events.items[order]
         n = len(order)
-        ends = np.unique(
-            np.ceil(np.linspace(0, n, self.CHARTS + 1)[1:]).astype(int)
-        )  # events before each chart
+        # events before each chart
+        ends = np.unique(np.ceil(np.linspace(0, n, self.CHARTS + 1)[1:]).astype(int))
         window = max(1, round(self.share * n))
         self.charts_ = np.empty((len(ends), data.n_items), np.float32)
         for chart, end in enumerate(ends):

@@ -111,9 +111,8 @@ def resampled_means(
     for start in range(0, n_resamples, rows):
         size = min(rows, n_resamples - start)
         cells = rng.integers(0, n, (size, n)) + n * np.arange(size)[:, None]
-        times = np.bincount(cells.ravel(), minlength=size * n).reshape(
-            size, n
-        )  # draws of each user
+        # draws of each user
+        times = np.bincount(cells.ravel(), minlength=size * n).reshape(size, n)
         out[start : start + size] = times.astype(float) @ columns
     with np.errstate(invalid="ignore"):  # NaN where a draw has no value at all
         return out[:, :-1] / out[:, -1:]

@@ -26,10 +26,11 @@ from keras_recs.questions import Question
 from keras_recs.utils.places import shipped
 
 HERE = Path(__file__).resolve().parent
+# what tests are marked with that need something fetched
 FETCHED = {
     "pytest.mark.data",
     "pytest.mark.assets",
-}  # what tests are marked with that need something fetched
+}
 USUAL = "not data and not assets"
 SECONDS = 300  # the longest that a check may take
 HOLDS, FAILS, TO_DO, WAITS, SKIPPED, NOT_RUN = (
@@ -435,9 +436,8 @@ class Worker:
         self.q = q
         self.queue: queue.Queue[dict[str, Any]] = queue.Queue()
         self.put = records or self.queue.put
-        self.number = secrets.randbits(
-            48
-        )  # nothing that a file which writes records of its own could guess
+        # nothing that a file which writes records of its own could guess
+        self.number = secrets.randbits(48)
         self.group = 0
         self.folder = tempfile.TemporaryDirectory(prefix="keras-recs-")
         environment = {

@@ -115,9 +115,8 @@ class Reporter:
         while len(place := os.read(self.share, 2)) == 2 and (i := int.from_bytes(place)) < len(
             items
         ):
-            other = (
-                items[i - 1] if len(items) > 1 else None
-            )  # of the same module, whose fixtures stay
+            # of the same module, whose fixtures stay
+            other = items[i - 1] if len(items) > 1 else None
             items[i].config.hook.pytest_runtest_protocol(item=items[i], nextitem=other)
             if session.shouldstop:
                 break
@@ -132,9 +131,8 @@ class Reporter:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> None:
-        self.emit(
-            {"event": "read", "id": item.nodeid}
-        )  # the file has been read: from here on, its functions run
+        # the file has been read: from here on, its functions run
+        self.emit({"event": "read", "id": item.nodeid})
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: Any) -> Generator[None, Any, Any]:

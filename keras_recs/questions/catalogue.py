@@ -101,9 +101,8 @@ class Question:
     def load(self, answer: Answer) -> type[Recommender]:
         """The class of one of `answers`."""
         if answer.keras:
-            importlib.import_module(
-                "keras_recs.neural"
-            )  # imports TensorFlow without its start-up notes
+            # imports TensorFlow without its start-up notes
+            importlib.import_module("keras_recs.neural")
         return getattr(importlib.import_module(self.module), answer.class_name)
 
     def make(self, answer: Answer, **params: Any) -> Recommender:

@@ -19,12 +19,13 @@ def source(*objects: Any) -> Any:
     Markdown."""
     from IPython.display import Markdown
 
+    # the mark of an exercise is of no interest here
     parts = [
         re.sub(
             r"^@heart\(.*\)\n", "", textwrap.dedent(inspect.getsource(thing)), flags=re.M
         ).rstrip()
         for thing in objects
-    ]  # the mark of an exercise is of no interest here
+    ]
     return Markdown("```python\n" + "\n\n\n".join(parts) + "\n```")
 
 

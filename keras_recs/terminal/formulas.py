@@ -122,9 +122,8 @@ _NOTHING = {
 }
 _RAISED = str.maketrans("0123456789+-ᵀ", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ᵀ")
 _TOKEN = re.compile(r"\\[A-Za-z]+|\\.|\s+|.", re.S)
-_SIMPLE = re.compile(
-    r"[\w.′ᵀ\u0302-\u0304²³⁻¹]+(\([^()]*\))?"
-)  # needs no brackets under a fraction line
+# needs no brackets under a fraction line
+_SIMPLE = re.compile(r"[\w.′ᵀ\u0302-\u0304²³⁻¹]+(\([^()]*\))?")
 
 
 def plain(formula: str) -> str:

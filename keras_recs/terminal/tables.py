@@ -105,6 +105,5 @@ def unbroken(out: Any, text: str, style: str = "") -> None:
 def print_json(value: Any) -> None:
     """`value` as readable JSON on standard output."""
     text = json.dumps(value, indent=1, ensure_ascii=False)
-    click.echo(
-        text if can_show(text) else json.dumps(value, indent=1)
-    )  # an escape loses nothing, a "?" would
+    # an escape loses nothing, a "?" would
+    click.echo(text if can_show(text) else json.dumps(value, indent=1))

@@ -117,16 +117,14 @@ class Attention(layers.Layer):
             [past[1], heads(self.value(x), c.n_kv_heads)], axis=2
         )  # (batch, kv heads, p + t, …)
 
-        query = ops.reshape(
-            query, (batch, c.n_kv_heads, group * t, c.head_dim)
-        )  # the queries that share a key
+        # the queries that share a key
+        query = ops.reshape(query, (batch, c.n_kv_heads, group * t, c.head_dim))
         scores = ops.matmul(query / c.head_dim**0.5, ops.transpose(key, (0, 1, 3, 2)))
         scores = (
             ops.reshape(scores, (batch, c.n_kv_heads, group, t, -1)) + hide
         )  # (…, group, t, p + t)
-        weights = ops.exp(
-            scores - ops.logsumexp(scores, axis=-1, keepdims=True)
-        )  # softmax; Keras's warns of one token
+        # softmax; Keras's warns of one token
+        weights = ops.exp(scores - ops.logsumexp(scores, axis=-1, keepdims=True))
         weights = ops.reshape(weights, (batch, c.n_kv_heads, group * t, -1))
         mixed = ops.reshape(ops.matmul(weights, value), (batch, c.n_heads, t, c.head_dim))
         joined = ops.reshape(
@@ -183,9 +181,8 @@ class Decoder(keras.Model):
         t, p = ops.shape(ids)[1], ops.shape(past)[4]
         positions = p + ops.arange(t)
         rotation = rotations(positions, self.config.head_dim, self.config.rope_base)
-        hide = ops.where(
-            ops.arange(p + t)[None, :] <= positions[:, None], 0.0, -1e9
-        )  # (t, p + t): not the future
+        # (t, p + t): not the future
+        hide = ops.where(ops.arange(p + t)[None, :] <= positions[:, None], 0.0, -1e9)
         x, grown = (
             ops.reshape(self.embedding(ids), (-1, self.config.width)),
             [],
@@ -208,8 +205,7 @@ class Decoder(keras.Model):
 
 
 def _dense(inputs: int, units: int) -> layers.Dense:
-    layer = layers.Dense(
-        units, use_bias=False, kernel_initializer="zeros"
-    )  # no time lost on random numbers
+    # no time lost on random numbers
+    layer = layers.Dense(units, use_bias=False, kernel_initializer="zeros")
     layer.build((None, inputs))  # all weights are there at once, to be filled from a file
     return layer

@@ -105,9 +105,8 @@ class BaseEncoder(abc.ABC):
         place = {
             text: i for i, text in enumerate(dict.fromkeys(text for text in texts if text.strip()))
         }
-        vectors = np.zeros(
-            (len(place) + 1, self.dim), np.float32
-        )  # the last row stays zero, for the blank ones
+        # the last row stays zero, for the blank ones
+        vectors = np.zeros((len(place) + 1, self.dim), np.float32)
         vectors[:-1] = self._distinct(list(place), batch_size)
         return vectors[[place.get(text, -1) for text in texts]]
 

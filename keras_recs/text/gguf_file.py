@@ -56,9 +56,8 @@ class GGUF:
         self._tensors: dict[str, tuple[tuple[int, ...], int, int]] = {}  # shape, type, offset
         for _ in range(n_tensors):
             name, n_axes = self._string(), self._number("I")
-            shape = tuple(self._number("Q") for _ in range(n_axes))[
-                ::-1
-            ]  # the file has the fastest axis first
+            # the file has the fastest axis first
+            shape = tuple(self._number("Q") for _ in range(n_axes))[::-1]
             self._tensors[name] = shape, self._number("I"), self._number("Q")
         alignment = self.fields.get("general.alignment", 32)
         self._begin = -(-self._at // alignment) * alignment

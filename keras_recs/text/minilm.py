@@ -66,9 +66,8 @@ def sentence_encoder(config: dict[str, Any]) -> keras.Model:
     mask = keras.Input((None,), dtype="float32", name="mask")
     hide = (1.0 - mask[:, None, None, :]) * -1e9  # (batch, 1, 1, t)
 
-    position = (
-        ops.cumsum(ops.ones_like(ids), axis=1) - 1
-    )  # 0, 1, 2, …: attention itself knows no order
+    # 0, 1, 2, …: attention itself knows no order
+    position = ops.cumsum(ops.ones_like(ids), axis=1) - 1
     x = layers.Embedding(config["vocab_size"], width, name="embeddings.word_embeddings")(
         ids
     ) + layers.Embedding(
@@ -152,9 +151,8 @@ class MiniLMEncoder(NeuralEncoder):
         return compiled(self.model)
 
     def _tokens(self, texts: list[str]) -> list[list[int]]:
-        return [
-            encoding.ids for encoding in self.tokenizer.encode_batch(texts)
-        ]  # with [CLS] before and [SEP] after
+        # with [CLS] before and [SEP] after
+        return [encoding.ids for encoding in self.tokenizer.encode_batch(texts)]
 
     def _forward(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
         return self._compiled(ids, mask).numpy()

@@ -193,9 +193,8 @@ class SmolLM2:
         on = np.arange(ids.shape[1]) < lengths[:, None]  # (n, t)
         ids[on] = np.concatenate(targets)
         hidden, _ = self._read(ids, tf.repeat(past, n, axis=2))
-        before = tf.concat(
-            [tf.repeat(last, n, axis=0), hidden[:, :-1]], axis=1
-        )  # the state that predicts each token
+        # the state that predicts each token
+        before = tf.concat([tf.repeat(last, n, axis=0), hidden[:, :-1]], axis=1)
         states, wanted = before[on], ids[on]
         found = np.zeros(ids.shape, np.float32)
         found[on] = np.concatenate(
@@ -236,9 +235,8 @@ class SmolLM2:
         while True:
             logits = self._logits(hidden[:, -1]).numpy()[0].astype(float)  # (vocabulary,)
             if temperature > 0:
-                logits = logits / temperature + rng.gumbel(
-                    size=logits.shape
-                )  # its argmax is a draw of the softmax
+                # its argmax is a draw of the softmax
+                logits = logits / temperature + rng.gumbel(size=logits.shape)
             token = int(np.argmax(logits))
             if token in (self._end, 0):  # 0: the end of a document
                 break

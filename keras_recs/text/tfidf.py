@@ -36,9 +36,8 @@ def terms(text: str) -> list[str]:
         if "\u3400" <= run[0] <= "\u9fff" or "\uf900" <= run[0] <= "\ufaff":
             found += [run[i : i + 2] for i in range(max(1, len(run) - 1))]
         else:
-            found += (
-                [run, f"{run[:5]}…"] if len(run) > 5 else [run]
-            )  # murderer, murderers and murdered share one
+            # murderer, murderers and murdered share one
+            found += [run, f"{run[:5]}…"] if len(run) > 5 else [run]
     return found
 
 

@@ -43,9 +43,8 @@ def _segmenter() -> Any:
         OSError
     ):  # where nothing can be written, the dictionary is read each time
         cache_dir().mkdir(parents=True, exist_ok=True)
-        segmenter.tmp_dir = str(
-            cache_dir()
-        )  # jieba would take a file of this name from anybody's /tmp
+        # jieba would take a file of this name from anybody's /tmp
+        segmenter.tmp_dir = str(cache_dir())
     segmenter.initialize()
     return segmenter
 

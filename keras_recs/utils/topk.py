@@ -30,9 +30,8 @@ def top_k(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         tied = np.flatnonzero(np.count_nonzero(scores >= worst, axis=1) > k)
         if len(tied):
             columns[tied] = _lowest_columns(scores[tied], worst[tied], k)
-        columns = np.sort(
-            columns, axis=1
-        )  # so that the stable sort below settles ties within the k
+        # so that the stable sort below settles ties within the k
+        columns = np.sort(columns, axis=1)
     else:
         columns = np.broadcast_to(np.arange(m), (n, m))
     values = np.take_along_axis(scores, columns, axis=1)

@@ -82,7 +82,8 @@ def penalties(r: sparse.csr_array, alpha: float, reg: float, exponent: float) ->
 
 
 @heart(
-    "YᵀY once, diagonal in the basis of its eigenvectors; then each block's normal equations, solved from x."
+    "YᵀY once, diagonal in the basis of its eigenvectors; then each block's normal equations, "
+    "solved from x."
 )
 @THREADS.wrap(limits=1, user_api="blas")  # its own threads would be in the way of ours
 def half_step(
@@ -115,7 +116,8 @@ def half_step(
 
 
 @heart(
-    "For all rows at once: step along the direction, update the residual, divide it by the diagonal, turn."
+    "For all rows at once: step along the direction, update the residual, divide it by the "
+    "diagonal, turn."
 )
 def conjugate_gradients(
     x: np.ndarray,
@@ -248,7 +250,8 @@ class ImplicitALS(FactorRecommender):
     seed: Seed = 0
 
     @heart(
-        "Small random item factors; then, in turn, all users for these items and all items for these users."
+        "Small random item factors; then, in turn, all users for these items and all items for "
+        "these users."
     )
     def _fit(self, data: Dataset) -> None:
         r = data.matrix(self.confidence)

@@ -106,9 +106,8 @@ class CinemaTruth:
         ignored = self._ignored(last)
         watched = train.seen.toarray() > 0
         known = watched.any(axis=1)
-        progress = np.where(
-            known, PROGRESS_OF_TEST, 0.5
-        )  # those without a history are met in the middle of it
+        # those without a history are met in the middle of it
+        progress = np.where(known, PROGRESS_OF_TEST, 0.5)
         scores = self.model.click_probability(
             np.arange(n), progress, watched, slot_chances(self.night_owl), ignored=ignored
         )

@@ -138,12 +138,13 @@ class CapsuleInterests(layers.Layer):
         check_sequences("history", input_shape)
         dim = input_shape[-1]
         self.bilinear = self.add_weight(shape=(dim, dim), name="bilinear")  # S
+        # r
         self.start = self.add_weight(
             shape=(dim, self.n_interests),
             initializer=keras.initializers.RandomNormal(stddev=1.0, seed=self.seed),
             trainable=False,
             name="start",
-        )  # r
+        )
 
     def call(self, history: Any, mask: Any = None, return_routing: bool = False) -> Any:
         check_mask(mask, history.shape)
