@@ -447,7 +447,12 @@ def test_memory_grows_with_the_edges_and_not_with_their_square(answer: ModuleTyp
     )
 
 
-@pytest.mark.needs("LightGCN.build")
+@pytest.mark.needs(
+    "normalised",
+    "LightGraphConvolution.nodes",
+    "LightGraphConvolution.call",
+    "LightGCN.build",
+)
 def test_a_graph_of_other_nodes_is_refused(answer: ModuleType) -> None:
     """The users' block alone, or a graph of another size, is an error that says what was expected."""
     with expect.error(
