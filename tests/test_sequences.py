@@ -159,6 +159,7 @@ def test_the_generator_decides_and_the_rows_stay_as_they_were(change) -> None:
         ([[1, 0]], 0.5, "rows must be right-aligned"),
         ([[-1, 2]], 0.5, "rows must be right-aligned"),
         ([1, 2], 0.5, r"rows must have shape \(n, length\), got \(2,\)"),
+        (np.zeros((2, 0), int), 0.5, r"rows must have shape \(n, length\), got \(2, 0\)"),
         ([[1, 2]], 0.0, "share must be greater than 0"),
         ([[1, 2]], 1.5, "share must lie between"),
     ],
@@ -170,3 +171,30 @@ def test_bad_rows_are_refused(rows, share: float, words: str) -> None:
     ):
         with pytest.raises(ValueError, match=words):
             change()
+
+
+def test_rows_of_fractions_are_refused() -> None:
+    with pytest.raises(TypeError, match="rows must be whole numbers, got float64"):
+        cropped([[1.5, 2.0]], 0.5, generator())
+
+
+@pytest.mark.parametrize("code", [10, 99])
+def test_a_gap_cannot_hide_what_is_no_item(code: int) -> None:
+    """With 9 items, 10 is the mask token already: no item index belongs there."""
+    with pytest.raises(ValueError, match=f"rows must hold codes 0 … 9, got {code}"):
+        clozed([[0, 3, code]], 0.5, 9, generator())
+
+
+@pytest.mark.parametrize("change", [cropped, reordered])
+def test_rows_of_nobody_stay_rows_of_nobody(change) -> None:
+    assert change(np.zeros((0, 5), int), 0.5, generator()).shape == (0, 5)
+    assert clozed(np.zeros((0, 5), int), 0.5, 9, generator()).inputs.shape == (0, 5)
+
+
+def test_users_of_one_event_have_a_history_and_no_window() -> None:
+    """And a user whom only the maps know has neither."""
+    data = Dataset.from_arrays(["b", "a", "a"], ["x", "y", "x"])
+    data = data.with_interactions(data.interactions.take(np.array([0])))
+    assert Sequences.of(data).histories(2).tolist() == [[0, 0], [0, 1]]
+    rows = windows(data, 2)
+    assert rows.history.shape == (0, 2) and len(rows.users) == len(rows.target) == 0

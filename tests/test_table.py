@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from keras_recs.data import Dataset, FeatureTable, ItemFeatures, UserFeatures
+from keras_recs.data import Dataset, FeatureTable, ItemFeatures, NegativeSampler, UserFeatures
 from keras_recs.data.cinema import load_cinema_impressions
 from keras_recs.neural.inputs import FieldEmbedding, field_inputs, field_vectors
 
@@ -99,6 +99,85 @@ def test_rare_values_are_unknown(data: Dataset) -> None:
     assert table.item([0, 1, 2])["genres"].tolist() == [[1, 0], [0, 0], [1, 0]]
 
 
+def test_items_and_users_that_only_the_test_knows_teach_the_table_nothing() -> None:
+    """Side data is of all items; what training never met gives no code, no mean and no deviation."""
+    everything = Dataset.from_arrays(
+        ["ann", "bob", "cat"],
+        [10, 20, 30],
+        item_features=ItemFeatures(
+            [10, 20, 30],
+            genres=[("war",), ("drama",), ("noir", "war", "western")],
+            years=[1950, 1970, 3000],
+            extra={"director": ["Lee", "Ray", "New"]},
+        ),
+        user_features=UserFeatures(["ann", "bob", "cat"], attributes={"job": ["b", "c", "a"]}),
+    )
+    train = everything.with_interactions(everything.interactions.take(np.array([0, 1])))
+    table = FeatureTable(
+        train,
+        users={"job": "categorical"},
+        items={"genres": "multiple", "years": "numeric", "director": "categorical"},
+    )
+    assert table.fields["director"].values == ("Lee", "Ray")
+    assert table.fields["genres"].values == ("drama", "war")
+    assert table.fields["job"].values == ("b", "c")
+    items = table.item([0, 1, 2])
+    assert items["director"].tolist() == [1, 2, 0]
+    assert items["genres"].tolist() == [[2, 0, 0], [1, 0, 0], [2, 0, 0]]
+    assert items["years"].tolist() == [-1.0, 1.0, 104.0], "1960, ten years a deviation"
+    assert table.user([0, 1, 2])["job"].tolist() == [1, 2, 0]
+
+
+@pytest.mark.parametrize("value", [0.1, 7, -1e9])
+def test_a_number_that_never_varies_is_its_own_mean(value: float) -> None:
+    """Three times .1 has a deviation of 1e-17 in floating point, which is no deviation."""
+    data = Dataset.from_arrays([1, 2, 3], [1, 1, 1], contexts={"x": [value] * 3})
+    table = FeatureTable(data, events={"x": "numeric"})
+    assert table.event(data.interactions)["x"].tolist() == [0.0, 0.0, 0.0]
+    assert table.context({"x": value + 2})["x"] == pytest.approx([2.0])
+
+
+def test_numbers_that_are_not_finite_are_the_mean() -> None:
+    ages = [20.0, float("nan"), float("inf"), 40.0, None]
+    data = Dataset.from_arrays(
+        range(5), [0] * 5, user_features=UserFeatures(range(5), attributes={"age": ages})
+    )
+    table = FeatureTable(data, users={"age": "numeric"})
+    assert table.user(range(5))["age"].tolist() == [-1.0, 0.0, 0.0, 1.0, 0.0]
+
+
+def test_rows_may_be_one_or_of_two_dimensions(table: FeatureTable) -> None:
+    """A history of items has the codes of each; one index is a row of one."""
+    assert table.user(1)["user_id"].tolist() == [2]
+    assert table.item(2)["genres"].tolist() == [[1, 2]]
+    items = table.item(np.array([[-1, 2], [0, 1]]))
+    assert items["director"].tolist() == [[0, 2], [1, 0]]
+    assert items["genres"].tolist() == [[[0, 0], [1, 2]], [[2, 0], [0, 0]]]
+    assert table.item([])["genres"].shape == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("rows", "error", "words"),
+    [
+        ([0, 3], ValueError, r"items must be indices 0 … 2, or -1 for unknown, got 0 … 3"),
+        ([-2], ValueError, r"items must be indices 0 … 2, or -1 for unknown, got -2 … -2"),
+        ([1.5], TypeError, "items must be whole numbers, got float64"),
+        ([True, False, True], TypeError, "items must be whole numbers, got bool"),
+    ],
+)
+def test_rows_that_there_are_not_are_refused(table, rows, error, words: str) -> None:
+    with pytest.raises(error, match=words):
+        table.item(rows)
+
+
+def test_events_without_a_context_of_the_table_are_refused(table: FeatureTable) -> None:
+    """A model of these fields would miss its input; who has but some asks for `context`."""
+    events = Dataset.from_arrays([1], [1], contexts={"hour": [8]}).interactions
+    with pytest.raises(ValueError, match="events have no context 'device'"):
+        table.event(events)
+    assert list(table.context({"hour": 8})) == ["hour"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -146,6 +225,35 @@ def test_positives_are_what_was_clicked_not_what_was_shown() -> None:
         Dataset.from_arrays([1], [1]).positives("click")
 
 
+@pytest.mark.parametrize("kind", [bool, int, float])
+def test_positive_is_greater_than_zero(kind: type) -> None:
+    """Repeated events, string ids and an unsorted log: each positive event stays, in its order."""
+    data = Dataset.from_arrays(
+        ["b", "a", "b", "b", "a"],
+        ["x", "y", "x", "z", "y"],
+        timestamps=[9, 4, 2, 2, 4],
+        labels={"click": np.array([1, 0, 1, 0, 1], kind)},
+        contexts={"hour": [1, 2, 3, 4, 5]},
+    )
+    clicked = data.positives("click")
+    assert clicked.interactions.timestamps.tolist() == [9, 2, 4]
+    assert clicked.interactions.contexts["hour"].tolist() == [1, 3, 5]
+    assert clicked.matrix("counts").toarray().tolist() == [[0, 1, 0], [2, 0, 0]]
+    assert clicked.popularity.tolist() == [1, 1, 0] and data.popularity.tolist() == [1, 1, 1]
+
+
+def test_a_label_of_words_is_no_truth() -> None:
+    data = Dataset.from_arrays([1, 2], [1, 2], labels={"click": ["yes", "no"]})
+    with pytest.raises(TypeError, match="label 'click' must hold numbers or booleans, got <U3"):
+        data.positives("click")
+
+
+def test_samplers_of_positives_may_draw_what_was_shown_in_vain() -> None:
+    data = Dataset.from_arrays([1, 1, 2], [1, 2, 3], labels={"click": [1, 0, 1]})
+    drawn = NegativeSampler(data.positives("click")).sample([0], 200)
+    assert set(drawn.ravel().tolist()) == {1, 2}, "item 2 was shown and not clicked"
+
+
 # --- Keras ----------------------------------------------------------------------------------------
 
 
@@ -157,6 +265,15 @@ def test_a_multiple_field_is_the_mean_of_its_real_values() -> None:
     assert found[1] == pytest.approx(vectors[2], abs=1e-6) and (found[2] == 0).all()
     embed.set_weights([np.vstack([[9.0, 9.0, 9.0], vectors[1:]])])
     assert np.array_equal(embed(np.array([[1, 3, 0], [2, 0, 0], [0, 0, 0]])).numpy(), found)
+
+
+def test_a_history_of_a_multiple_field_is_pooled_item_by_item() -> None:
+    """(batch, length, width) codes to (batch, length, n_factors): each item as if alone."""
+    embed = FieldEmbedding("multiple", 5, 3)
+    codes = np.array([[[0, 0], [1, 2], [3, 0]], [[4, 1], [2, 0], [1, 4]]])
+    found = embed(codes).numpy()
+    alone = embed(codes.reshape(6, 2)).numpy()
+    assert found.shape == (2, 3, 3) and found == pytest.approx(alone.reshape(2, 3, 3), abs=1e-6)
 
 
 def test_unknown_has_a_vector_of_its_own_and_a_number_scales_one() -> None:

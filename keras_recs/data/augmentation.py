@@ -34,9 +34,16 @@ def clozed(rows: Any, share: float, n_items: int, rng: np.random.Generator) -> C
     >>> gaps = clozed([[0, 2, 3], [0, 0, 1]], 0.5, 3, np.random.default_rng(0))
     >>> gaps.inputs.tolist(), gaps.targets.tolist()
     ([[0, 4, 4], [0, 0, 4]], [[0, 1, 2], [0, 0, 0]])
+
+    Raises:
+        ValueError: rows that are not right-aligned, or hold what is no item, such as the mask
+            token; `share` not in (0, 1].
+        TypeError: rows that are not whole numbers.
     """
     rows = _checked(rows)
     whole_number("n_items", n_items)
+    if rows.max(initial=0) > n_items:
+        raise ValueError(f"rows must hold codes 0 … {n_items}, got {rows.max()}")
     gap = _some(rows, share, rng)
     inputs = np.where(gap, n_items + 1, rows)
     targets = np.where(gap, rows - 1, 0)
@@ -85,9 +92,12 @@ def reordered(rows: Any, share: float, rng: np.random.Generator) -> np.ndarray:
 
 def _checked(rows: Any) -> np.ndarray:
     """Rows as an array of their own, when they are right-aligned."""
-    rows = np.array(rows, np.int32)
-    if rows.ndim != 2:
+    rows = np.asarray(rows)
+    if rows.ndim != 2 or rows.shape[1] == 0:
         raise ValueError(f"rows must have shape (n, length), got {rows.shape}")
+    if rows.size and rows.dtype.kind not in "iu":
+        raise TypeError(f"rows must be whole numbers, got {rows.dtype}")
+    rows = rows.astype(np.int32)  # a copy
     if (rows < 0).any() or ((rows[:, :-1] > 0) & (rows[:, 1:] == 0)).any():
         raise ValueError("rows must be right-aligned: 0 for padding on the left, then item + 1")
     return rows

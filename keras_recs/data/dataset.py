@@ -280,14 +280,15 @@ class Dataset:
         return np.bincount(self.seen.indices, minlength=self.n_items)
 
     def positives(self, label: str) -> Dataset:
-        """The events whose `label` is true, such as what was clicked of what was shown, with the
-        same users, items and side data.
+        """The events whose `label` is true, that is greater than 0, such as what was clicked of
+        what was shown, with the same users, items and side data.
 
         Of impressions, what was seen and popular should mean clicked, not shown: `seen`,
         `popularity` and samplers of what this gives do.
 
         Raises:
             ValueError: the data set has no such label, or the label is never true.
+            TypeError: the label is of words.
 
         >>> shown = Dataset.from_arrays([1, 1, 2], [10, 20, 20], labels={"click": [1, 0, 1]})
         >>> shown.positives("click").popularity.tolist(), shown.popularity.tolist()
@@ -299,7 +300,10 @@ class Dataset:
                 f"label must be one of {', '.join(map(repr, labels)) or 'none, for there are none'}; "
                 f"got {label!r}"
             )
-        true = np.asarray(labels[label]) > 0
+        values = labels[label]
+        if values.dtype.kind not in "biuf":
+            raise TypeError(f"label {label!r} must hold numbers or booleans, got {values.dtype}")
+        true = values > 0
         if not true.any():
             raise ValueError(f"label {label!r} is true of no event in {self.name!r}")
         return self.with_interactions(self.interactions.take(true))

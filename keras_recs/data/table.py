@@ -1,7 +1,8 @@
 """`FeatureTable`: side data of users, items and events as the codes that a model looks up.
 
-Who learned what from which data is settled once: the values and sizes of a table are those of the
-training data, and a value that comes later is unknown, code 0.
+Who learned what from which data is settled once: the values, means and deviations of a table are
+those of the users, items and events of the training data, and a value that comes later is unknown,
+code 0. Side data may tell of users and items that training never met; they teach the table nothing.
 """
 
 from __future__ import annotations
@@ -63,9 +64,9 @@ class FeatureTable:
         users, items, events: which columns to take: name -> kind. A user's are `attributes` of
             `user_features`; an item's are "genres", "years" or one of `extra`; an event's are its
             contexts. Beside them there are always the fields "user_id" and "item_id", whose codes
-            are index + 1.
-        least: values that come less often are unknown; of a user or an item, how many have it, of
-            an event, how often it comes.
+            are index + 1, also of those that training never met: their vectors stay untrained.
+        least: values that come less often are unknown; of a user or an item, how many that training
+            met have it, of an event, how often it comes.
 
     Raises:
         ValueError: a column that the data do not have, two columns of one name, or one that is not
@@ -100,8 +101,8 @@ class FeatureTable:
             "item_id": Field("item_id", "item", "categorical", data.n_items + 1),
         }
         self._columns: dict[str, np.ndarray] = {
-            "user_id": np.arange(1, data.n_users + 1, dtype=np.int32),
-            "item_id": np.arange(1, data.n_items + 1, dtype=np.int32),
+            "user_id": _and_unknown(np.arange(1, data.n_users + 1, dtype=np.int32)),
+            "item_id": _and_unknown(np.arange(1, data.n_items + 1, dtype=np.int32)),
         }
         self._scales: dict[str, tuple[float, float]] = {}
         wanted: list[tuple[Of, Mapping[str, Kind]]] = [
@@ -118,35 +119,57 @@ class FeatureTable:
         if name in self.fields:
             raise ValueError(f"two fields have the name {name!r}")
         column = _column(data, name, of)
+        met = _met(data, of, column)
         if kind == "numeric":
-            numbers = _numbers(name, column)
+            numbers = _numbers(name, met)
             known = numbers[np.isfinite(numbers)]
             if len(known) == 0:
-                raise ValueError(f"{name} has no known number")
-            self._scales[name] = (float(known.mean()), float(known.std()) or 1.0)
+                raise ValueError(f"{name} has no known number in the training data")
+            self._scales[name] = _mean_and_deviation(known)
             self.fields[name] = Field(name, of, kind, 1)
         else:
-            rows = [_several(value) for value in column] if kind == "multiple" else None
-            flat = column if rows is None else [value for row in rows for value in row]
-            values = _often(flat, least)
-            width = 1 if rows is None else max(1, max(map(len, rows), default=1))
+            width = 1
+            if kind == "multiple":
+                met = [value for row in met for value in _several(row)]
+                # of every row, so that none is cut
+                width = max(1, max(len(_several(row)) for row in column))
+            values = _often(met, least)
             self.fields[name] = Field(name, of, kind, len(values) + 1, width, values)
         if of != "event":
-            self._columns[name] = self._coded(self.fields[name], column)
+            self._columns[name] = _and_unknown(self._coded(self.fields[name], column))
 
     def user(self, users: Any) -> dict[str, np.ndarray]:
-        """name -> (n,) or (n, width) codes of users by index; -1 is somebody unknown: code 0."""
+        """name -> (n,) or (n, width) codes of users by index; -1 is somebody unknown: code 0.
+
+        Raises:
+            ValueError: an index that there is not.
+            TypeError: indices that are not whole numbers.
+        """
         return self._rows("user", users)
 
     def item(self, items: Any) -> dict[str, np.ndarray]:
-        """name -> (n,) or (n, width) codes of items by index; -1 is an item unknown: code 0."""
+        """name -> (n,) or (n, width) codes of items by index; -1 is an item unknown: code 0.
+
+        Of (n, length) histories, (n, length) or (n, length, width): `table.item(history - 1)` takes
+        padding for unknown.
+
+        Raises:
+            ValueError: an index that there is not.
+            TypeError: indices that are not whole numbers.
+        """
         return self._rows("item", items)
 
     def event(self, events: Interactions) -> dict[str, np.ndarray]:
-        """name -> (n,) codes of what was around events, by their contexts."""
+        """name -> (n,) codes of what was around events, by their contexts.
+
+        Raises:
+            ValueError: the events lack a context that the table has a field for.
+        """
         fields = self.of("event")
-        there = {name: events.contexts[name] for name in fields if name in events.contexts}
-        return self.context(there)
+        lacking = [name for name in fields if name not in events.contexts]
+        if lacking:
+            raise ValueError(f"events have no context {', '.join(map(repr, lacking))}")
+        return self.context({name: events.contexts[name] for name in fields})
 
     def context(self, columns: Mapping[str, Any]) -> dict[str, np.ndarray]:
         """name -> (n,) codes of circumstances, from their values; a field that lacks is left out.
@@ -172,13 +195,17 @@ class FeatureTable:
         return {name: field for name, field in self.fields.items() if field.of == what}
 
     def _rows(self, of: Of, index: Any) -> dict[str, np.ndarray]:
-        index = np.asarray(index, np.int64)
-        out = {}
-        for name in self.of(of):
-            rows = self._columns[name][index]
-            rows[index < 0] = 0
-            out[name] = rows
-        return out
+        index = np.atleast_1d(index)
+        if index.size and index.dtype.kind not in "iu":
+            raise TypeError(f"{of}s must be whole numbers, got {index.dtype}")
+        index = index.astype(np.int64)
+        n = self.fields[f"{of}_id"].size - 1
+        if index.size and (index.min() < -1 or index.max() >= n):
+            raise ValueError(
+                f"{of}s must be indices 0 … {n - 1}, or -1 for unknown, "
+                f"got {index.min()} … {index.max()}"
+            )
+        return {name: self._columns[name][index] for name in self.of(of)}
 
     def _coded(self, field: Field, column: Any) -> np.ndarray:
         """Codes, or standardised numbers, of a column of raw values."""
@@ -225,6 +252,26 @@ def _column(data: Dataset, name: str, of: Of) -> Any:
     )
 
 
+def _met(data: Dataset, of: Of, column: Any) -> Any:
+    """The raw values of those users, items or events that the training data have."""
+    if of == "event":
+        return column
+    events = data.interactions
+    return [column[row] for row in np.unique(events.users if of == "user" else events.items)]
+
+
+def _and_unknown(codes: np.ndarray) -> np.ndarray:
+    """A last row of zeros, which is what the index -1 finds."""
+    return np.concatenate([codes, np.zeros_like(codes[:1])])
+
+
+def _mean_and_deviation(known: np.ndarray) -> tuple[float, float]:
+    """By which numbers are standardised; where all are equal, that number and 1."""
+    if known.min() == known.max():  # their computed deviation may be a rounding error above 0
+        return float(known[0]), 1.0
+    return float(known.mean()), float(known.std())
+
+
 def _distinct(column: Any) -> tuple[Any, np.ndarray]:
     """The different values of a column, and (n,) which of them each entry is."""
     if isinstance(column, np.ndarray) and column.dtype.kind != "O":
@@ -263,6 +310,8 @@ def _several(values: Any) -> list[Hashable]:
 
 def _numbers(name: str, column: Sequence[Any]) -> np.ndarray:
     """(n,) float64; NaN for what is missing."""
+    if isinstance(column, np.ndarray) and column.dtype.kind in "biuf":
+        return column.astype(np.float64)
     try:
         return np.array([np.nan if _plain(v) is None else v for v in column], np.float64)
     except (TypeError, ValueError) as error:

@@ -64,14 +64,17 @@ class FieldEmbedding(layers.Layer):
         )
 
     def call(self, values: Any) -> Any:
-        """(batch,) or (batch, width) values to (batch, n_factors)."""
+        """(batch,) or (batch, width) values to (batch, n_factors).
+
+        Of a history, (batch, length) or (batch, length, width) to (batch, length, n_factors).
+        """
         if self.kind == "numeric":
             return ops.expand_dims(ops.cast(values, self.compute_dtype), -1) * self.vectors[0]
-        found = ops.take(self.vectors, values, axis=0)  # (batch, n_factors), (batch, width, …)
+        found = ops.take(self.vectors, values, axis=0)  # (batch, …, n_factors)
         if self.kind == "categorical":
             return found
-        real = ops.cast(ops.expand_dims(values > 0, -1), found.dtype)  # (batch, width, 1)
-        return ops.sum(real * found, axis=1) / ops.maximum(ops.sum(real, axis=1), 1)
+        real = ops.cast(ops.expand_dims(values > 0, -1), found.dtype)  # (batch, …, width, 1)
+        return ops.sum(real * found, axis=-2) / ops.maximum(ops.sum(real, axis=-2), 1)
 
     def get_config(self) -> dict[str, Any]:
         return {
