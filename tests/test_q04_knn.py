@@ -568,14 +568,14 @@ def test_the_baseline_minimises_its_regularised_error(
 
     there = ratings > 0
 
-    def in_turn(rounds: int, price: float = reg) -> tuple[np.ndarray, np.ndarray]:
+    def in_turn(rounds: int, penalty: float = reg) -> tuple[np.ndarray, np.ndarray]:
         of_users, of_items = np.zeros(50), np.zeros(30)
         for _ in range(rounds):
             of_items = np.where(there, ratings - mean - of_users[:, None], 0).sum(axis=0) / (
-                there.sum(axis=0) + price
+                there.sum(axis=0) + penalty
             )
             of_users = np.where(there, ratings - mean - of_items, 0).sum(axis=1) / (
-                there.sum(axis=1) + price
+                there.sum(axis=1) + penalty
             )
         return of_users, of_items
 
@@ -591,7 +591,7 @@ def test_the_baseline_minimises_its_regularised_error(
                 1
             )[0],
             "this leaves the items' biases out: who rates good films is not generous": alone,
-            "this is not shrunk by reg": in_turn(20, price=0)[0],
+            "this is not shrunk by reg": in_turn(20, penalty=0)[0],
         },
     )
     expect.equal(
@@ -604,7 +604,7 @@ def test_the_baseline_minimises_its_regularised_error(
             "this is after one round: the users' biases change, and the items' with them": in_turn(
                 1
             )[1],
-            "this is not shrunk by reg": in_turn(20, price=0)[1],
+            "this is not shrunk by reg": in_turn(20, penalty=0)[1],
         },
     )
 

@@ -63,26 +63,28 @@ def wrong_slopes(
         np.add.at(pulled, rows, pull)
         last[rows] += reg * values[rows] - pull
         count = np.bincount(rows, minlength=len(values))
-        price = reg * values * (count if values.ndim == 1 else count[:, None])
+        penalty = reg * values * (count if values.ndim == 1 else count[:, None])
         wrong[part] = {
-            "the gradient is right, and the loss is not: it is the loss that this is compared with": price
+            "the gradient is right, and the loss is not: it is the loss that this is compared with": penalty
             - pulled,
             "of rows that occur several times only the last occurrence counts: g[rows] += … does not add up, np.add.at "
             "or a sparse product does": last,
-            "the errors have the wrong sign: the derivative of ½ (r - r̂)² carries -(r - r̂)": price
+            "the errors have the wrong sign: the derivative of ½ (r - r̂)² carries -(r - r̂)": penalty
             + pulled,
             "this is the way downhill: the gradient points up, and descend subtracts it": pulled
-            - price,
+            - penalty,
             "the penalty is missing: its derivative is reg times the parameter, once a rating": -pulled,
             "every row pays the penalty once, and the loss charges it once a rating": reg
             * values
             * (count > 0 if values.ndim == 1 else count[:, None] > 0)
             - pulled,
             "every row pays the penalty once, even one without ratings": reg * values - pulled,
-            "this is the gradient of the mean: the loss is a sum over the ratings": (price - pulled)
+            "this is the gradient of the mean: the loss is a sum over the ratings": (
+                penalty - pulled
+            )
             / len(rows),
             "this is twice the gradient: the ½ of the loss takes the 2 of the square away": 2
-            * (price - pulled),
+            * (penalty - pulled),
         }
     return wrong
 

@@ -610,7 +610,7 @@ def test_movielens_bar(answer: ModuleType, ml100k: Dataset, on_movielens: Callab
     ],
 )
 def test_hyperparameters_have_limits(answer: ModuleType, name: str, bad: float) -> None:
-    """A share outside its range, a negative price, rate or seed is refused by its name."""
+    """A share outside its range, a negative penalty, rate or seed is refused by its name."""
     with expect.error(
         ValueError,
         name,

@@ -32,18 +32,18 @@ def solved(r: np.ndarray, y: np.ndarray, alpha: float, reg: np.ndarray) -> np.nd
     """The normal equations of each row, written out densely and solved one by one."""
     return np.array(
         [
-            np.linalg.solve(*equations(row, y, alpha, price))
-            for row, price in zip(r, reg, strict=True)
+            np.linalg.solve(*equations(row, y, alpha, penalty))
+            for row, penalty in zip(r, reg, strict=True)
         ]
     )
 
 
 def equations(
-    row: np.ndarray, y: np.ndarray, alpha: float, price: float
+    row: np.ndarray, y: np.ndarray, alpha: float, penalty: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Yᵀ C Y + λ I, and Yᵀ C t."""
     y, c = y.astype(np.float64), np.diag(1 + alpha * row)
-    return y.T @ c @ y + price * np.eye(y.shape[1]), y.T @ c @ (row > 0)
+    return y.T @ c @ y + penalty * np.eye(y.shape[1]), y.T @ c @ (row > 0)
 
 
 def wrong_solutions(
@@ -53,8 +53,8 @@ def wrong_solutions(
     wrong: dict[str, list[np.ndarray]] = {}
     y, eye = y.astype(np.float64), np.eye(y.shape[1])
     basis = np.linalg.eigh(y.astype(np.float32).T @ y.astype(np.float32))[1]
-    for row, price in zip(r, reg, strict=True):
-        left, right = equations(row, y, alpha, price)
+    for row, penalty in zip(r, reg, strict=True):
+        left, right = equations(row, y, alpha, penalty)
         met = (row > 0).astype(float)
 
         def weighted(weights: np.ndarray) -> np.ndarray:
@@ -83,15 +83,15 @@ def wrong_solutions(
             ),
             (
                 "alpha is missing on the left: what was met weighs more there as well",
-                weighted(np.ones(len(row))) + price * eye,
+                weighted(np.ones(len(row))) + penalty * eye,
                 right,
             ),
             (
                 "only what was met counts on the left: the rest has the target 0, with confidence 1",
-                weighted((1 + alpha * row) * met) + price * eye,
+                weighted((1 + alpha * row) * met) + penalty * eye,
                 right,
             ),
-            ("the penalty is missing on the left", left - price * eye, right),
+            ("the penalty is missing on the left", left - penalty * eye, right),
         ):
             if np.linalg.cond(a) < 1e9:
                 wrong.setdefault(sentence, []).append(np.linalg.solve(a, b))
@@ -217,7 +217,7 @@ def test_the_objective_counts_every_pair(answer: ModuleType, alpha: float) -> No
 
 @pytest.mark.needs("penalties")
 def test_the_penalty_follows_the_confidence(answer: ModuleType) -> None:
-    """The price of a row is reg times its mean confidence to the power given."""
+    """The penalty of a row is reg times its mean confidence to the power given."""
     r = sparse.csr_array(np.array([[1, 1, 0, 0], [3, 0, 0, 5], [0, 0, 0, 0]], np.float32))
     expect.equal(
         answer.penalties(r, 2.0, 10.0, 0.0),
@@ -461,7 +461,7 @@ def test_without_extra_confidence_it_is_a_shrunken_svd(answer: ModuleType) -> No
 
 @pytest.mark.needs("penalties", "half_step", "conjugate_gradients", "ImplicitALS._fit")
 def test_alpha_is_trust_in_what_was_observed(answer: ModuleType, tastes: tuple) -> None:
-    """The larger alpha, the nearer to 1 what a user met, at the price of what they did not meet."""
+    """The larger alpha, the nearer to 1 what a user met, at the penalty of what they did not meet."""
     data = tastes[0]
     met = data.matrix().toarray() > 0
     scores = [
@@ -699,20 +699,20 @@ def test_a_new_user_is_folded_in_by_the_same_equations(answer: ModuleType, expon
     als = answer.ImplicitALS(n_factors=3, reg=0.5, alpha=4.0, reg_exponent=exponent).fit(data)
     before = als.item_factors_.copy()
     row = np.isin(np.arange(9), [1, 2, 7])
-    price = 0.5 * (1 + 4 * 3 / 9) ** exponent
+    penalty = 0.5 * (1 + 4 * 3 / 9) ** exponent
 
     def with_price(value: float) -> np.ndarray:
         return solved(row[None], before, 4.0, np.array([value]))[0]
 
     expect.equal(
         als.fold_in([7, 1, 2, 1]),
-        with_price(price),
+        with_price(penalty),
         "a newcomer's vector solves the same equations as everybody's, with the λ of a row of three items: an "
         "item named twice was met once",
         abs=1e-4,
         mistakes={
             "λ is reg itself here: it follows the newcomer's mean confidence": with_price(0.5),
-            "there is hardly any penalty: it is the one of the fit": with_price(0.1 * price),
+            "there is hardly any penalty: it is the one of the fit": with_price(0.1 * penalty),
             "item 1, named twice, counts twice": solved(
                 (row + (np.arange(9) == 1))[None],
                 before,

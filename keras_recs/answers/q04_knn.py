@@ -1,7 +1,7 @@
 """Question 4. Recommend with k nearest neighbours.
 
 How will u like i? Ask the people who have rated i and whose taste is most like that of u. Before
-they are asked, take out of every rating what has nothing to do with taste: that i is a good film,
+they are asked, take out of every rating what has nothing to do with taste: that i is a good one,
 and that some people rate everything high. What is left is a deviation from what was to be expected,
 
     b[u, i] = μ + b[u] + c[i]          what is expected before anyone is asked
@@ -15,7 +15,7 @@ similarity:
 N(u, i) holds the k users most similar to u *among those who rated i*. Nobody else votes.
 
 Sums over few things are not to be trusted. The answer is the same three times, n / (n + λ): in the
-biases (few ratings), in the similarities (few films in common), and in the vote (few neighbours, or
+biases (few ratings), in the similarities (few items in common), and in the vote (few neighbours, or
 distant ones).
 
 Sources: Resnick et al. (1994), "GroupLens: An Open Architecture for Collaborative Filtering of
@@ -183,7 +183,7 @@ class UserKNN(Recommender):
             self.deviations_ = data.seen
         else:
             data.require("ratings", by="UserKNN with feedback='explicit'")
-            # one entry a pair: who rates a film twice has changed their mind
+            # one entry a pair: who rates an item twice has changed their mind
             ratings = data.matrix("ratings")
             self.mean_, self.user_bias_, self.item_bias_ = expectation(
                 ratings, self.centring, self.bias_reg

@@ -1,6 +1,6 @@
 """Question 6. Recommend by content, with word embeddings.
 
-A film that nobody has watched has no audience, but it has a title, genres and a synopsis. Word
+An item that nobody has watched has no audience, but it has a title, genres and a synopsis. Word
 vectors place words of similar use near each other, so that "haunted" and "ghost" count as related
 though they share no letter. Three steps:
 
@@ -17,7 +17,7 @@ tokens, or by the number n[t] of the n documents that hold it:
     SIF      w[t] = a / (a + p[t])                     smooth inverse frequency
     TF-IDF   w[t] = log((1 + n) / (1 + n[t])) + 1
 
-The vectors e[k] are the first right singular vectors of the films' documents: syntax, tone and
+The vectors e[k] are the first right singular vectors of the items' documents: syntax, tone and
 topic that all of them share. Left in, they make any two documents alike.
 
 Sources: Mikolov et al. (2013), "Distributed Representations of Words and Phrases and their
@@ -94,16 +94,16 @@ def without(documents: np.ndarray, common: np.ndarray) -> np.ndarray:
 
 @dataclass(eq=False, repr=False)
 class ContentEmbedding(FactorRecommender):
-    """Content-based recommendation: films and users are weighted means of word vectors, and the
-    nearest films win.
+    """Content-based recommendation: items and users are weighted means of word vectors, and the
+    nearest items win.
 
-    A film's text is its title, its genres and, where the data set has it, its synopsis. A user is
+    An item's text is its title, its genres and, where the data set has it, its synopsis. A user is
     what the user watched and, where the data set has it, wrote as a profile; who has watched
     nothing is the profile alone. Text in English, in Chinese, or in both at once is read.
 
     Words without a vector are skipped, and counted in `unknown_`. A text of such words only has the
     vector zero: its cosine with everything is 0, neither praise nor blame, and without `popularity`
-    a user of that kind is given the films in the order of their ids.
+    a user of that kind is given the items in the order of their ids.
 
     Args:
         vectors: "cinema" (shipped; English and Chinese near each other), "glove" (English) or
@@ -129,9 +129,9 @@ class ContentEmbedding(FactorRecommender):
         FileNotFoundError: no such file; keras_recs.data.assets.AssetError: an asset cannot be had.
 
     >>> from keras_recs.data import Dataset, ItemFeatures
-    >>> films = ItemFeatures([1, 2, 3, 4], titles=["Robots and starships", "外星生命", "A wedding", "恋人的婚礼"])
-    >>> data = Dataset.from_arrays([7, 8], [1, 3], item_features=films)
-    >>> recommender = ContentEmbedding(n_components=0)  # four films are too few to share a direction
+    >>> items = ItemFeatures([1, 2, 3, 4], titles=["Robots and starships", "外星生命", "A wedding", "恋人的婚礼"])
+    >>> data = Dataset.from_arrays([7, 8], [1, 3], item_features=items)
+    >>> recommender = ContentEmbedding(n_components=0)  # four items are too few to share a direction
     >>> recommender.fit(data).recommend([7, 8], k=1).items.tolist()
     [[2], [4]]
     """
@@ -153,8 +153,8 @@ class ContentEmbedding(FactorRecommender):
 
     def _fit(self, data: Dataset) -> None:
         # the words of all texts, and which of them have a vector
-        films, profiles = item_texts(data), user_texts(data)
-        documents = [tokenise(text) for text in films + profiles]
+        items, profiles = item_texts(data), user_texts(data)
+        documents = [tokenise(text) for text in items + profiles]
         table, self.pieces_ = self._table(documents)
         words = sorted(
             {word for document in documents for word in document} | set(kept_whole(table))
@@ -200,7 +200,7 @@ class ContentEmbedding(FactorRecommender):
             self.coverage_[name] = float(part[:, known].sum() / max(1.0, part.sum()))
 
     @heart(
-        "Unit mean of the history's films, mixed with the profile; the profile alone where there "
+        "Unit mean of the history's items, mixed with the profile; the profile alone where there "
         "is no history."
     )
     def _users(self, history: sparse.csr_array, profile: np.ndarray) -> np.ndarray:
@@ -216,7 +216,7 @@ class ContentEmbedding(FactorRecommender):
         return unit_rows((1 - share) * watched + share * profile).astype(np.float32)
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
-        """Where any texts lie among the films and users: (len(texts), dim) float32 of length one,
+        """Where any texts lie among the items and users: (len(texts), dim) float32 of length one,
         or zero.
 
         Of a small table all words are known, of a large one (GloVe) those of the texts that were
@@ -252,13 +252,13 @@ def kept_whole(table: KeyedVectors) -> list[str]:
 
 
 def item_texts(data: Dataset) -> list[str]:
-    """What is known of each film in words: its title, genres and synopsis."""
-    films = data.item_features
-    assert films is not None and films.titles is not None  # `requires` sees to it
-    genres, texts = films.genres or [()] * data.n_items, films.texts or [""] * data.n_items
+    """What is known of each item in words: its title, genres and synopsis."""
+    items = data.item_features
+    assert items is not None and items.titles is not None  # `requires` sees to it
+    genres, texts = items.genres or [()] * data.n_items, items.texts or [""] * data.n_items
     return [
         " ".join([title, *tags, text])
-        for title, tags, text in zip(films.titles, genres, texts, strict=True)
+        for title, tags, text in zip(items.titles, genres, texts, strict=True)
     ]
 
 

@@ -14,17 +14,17 @@ y² and Σ xy, where x is the row of u and y the row of v:
     euclidean   1 / (1 + √(Σx² + Σy² - 2 Σxy))                1 / (1 + distance)
 
 Over which items do the sums run? Where a row says who met what, 0 is a value too: over all items.
-Pearson is then the phi coefficient. Where a row holds ratings, a film not rated has no value: over
-the films that both have rated, and means in place of the sums, or two users would be the farther
-apart, the more films they share.
+Pearson is then the phi coefficient. Where a row holds ratings, an item not rated has no value: over
+the items that both have rated, and means in place of the sums, or two users would be the farther
+apart, the more items they share.
 
 Over two common ratings Pearson is 1 or -1, whatever the two think of all else, and a distance over
-few is short by chance. So every similarity is multiplied by min(common, γ) / γ: below γ films in
+few is short by chance. So every similarity is multiplied by min(common, γ) / γ: below γ items in
 common it is trusted in proportion, from γ on in full.
 
 Sources: Resnick et al. (1994), "GroupLens: An Open Architecture for Collaborative Filtering of
 Netnews" (Pearson over common ratings); Breese, Heckerman & Kadie (1998), "Empirical Analysis of
-Predictive Algorithms for Collaborative Filtering" (cosine, a film not rated as 0); Herlocker et al.
+Predictive Algorithms for Collaborative Filtering" (cosine, an item not rated as 0); Herlocker et al.
 (1999), "An Algorithmic Framework for Performing Collaborative Filtering" (significance weighting, γ
 = 50).
 """
@@ -154,10 +154,10 @@ class UserCF(Recommender):
     Args:
         similarity: "cosine", "pearson", "jaccard" or "euclidean".
         n_neighbors: k, how many of the most similar users speak; of equally similar ones the first.
-        significance: γ, the films in common from which a similarity is trusted in full; 1 trusts
+        significance: γ, the items in common from which a similarity is trusted in full; 1 trusts
         every one. values: what is compared. "binary": who met what. "ratings": how they liked it;
         pearson and euclidean look
-            at the films that both rated, the cosine counts a film not rated as 0, and jaccard,
+            at the items that both rated, the cosine counts an item not rated as 0, and jaccard,
             which compares sets, never looks at ratings.
         recency: None, or a number of events: one that many events old counts 1/e of the latest, in
             the history of who asks (whom do they resemble now?) and in the votes (what did those

@@ -93,7 +93,7 @@ class ItemCF(_HistoryTimesWeights):
         shrinkage: similarities are multiplied by n[i, j] / (n[i, j] + shrinkage): two users in
         common prove little. popularity_penalty: the exponent of "conditional", 0 (none) to 1. Past
         0.5, it needs shrinkage beside it:
-            films with one viewer would win.
+            items with one viewer would win.
         recency: None, or a number of events: one that many events old counts 1/e of the latest.
 
     >>> from keras_recs.data import from_matrix
