@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from pathlib import Path
 
 from keras_recs.practice.sources import answer_source
@@ -99,3 +100,9 @@ def written(*hearts: str, **instead: str) -> str:
                 text.end(said), text.end(node), "\n    " + instead[name].replace("\n", "\n    ")
             )
     return text.result()
+
+
+def interruptible() -> None:
+    """For a process that is about to start: Ctrl-C ends it, also where the tests themselves run in
+    the background and do not hear it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

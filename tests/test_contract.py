@@ -21,24 +21,24 @@ NAMES = [f"q{q.number:02d} {a.name}" for q, a in CASES]
 #: Settings for data of a few dozen events, where a default made for thousands would stop before it
 #: has learned.
 SMALL = {
-    "BPR": dict(n_factors=8, n_epochs=60, batch_size=128),
+    "BPR": dict(n_factors=8, n_epochs=15, batch_size=32, learning_rate=0.05),
     "NeuMF": dict(
         gmf_dim=8,
         mlp_dim=8,
         hidden=(16,),
         dropout=0.0,
-        n_epochs=60,
-        batch_size=256,
-        learning_rate=0.01,
+        n_epochs=15,
+        batch_size=64,
+        learning_rate=0.02,
         n_negatives=2,
         embedding_reg=1e-5,
     ),
     "EASE": dict(reg=1.0),
     "LightGCN": dict(
-        n_factors=16, n_layers=2, n_epochs=20, n_batches=4, n_negatives=2, learning_rate=0.02
+        n_factors=16, n_layers=2, n_epochs=12, n_batches=8, n_negatives=2, learning_rate=0.02
     ),
     "NGCF": dict(
-        n_factors=16, n_layers=2, n_epochs=20, n_batches=4, n_negatives=2, learning_rate=0.02
+        n_factors=16, n_layers=2, n_epochs=12, n_batches=8, n_negatives=2, learning_rate=0.02
     ),
     "ImplicitALS": dict(n_factors=4, reg=0.5),
     "LLMInterestModel": dict(
@@ -46,10 +46,10 @@ SMALL = {
         n_factors=8,
         dropout=0.0,
         id_dropout=0.2,
-        n_epochs=60,
-        batch_size=64,
+        n_epochs=15,
+        batch_size=16,
         n_negatives=4,
-        learning_rate=0.02,
+        learning_rate=0.03,
     ),
     "BiasedMF": dict(n_factors=8, n_epochs=60),
 }

@@ -29,8 +29,8 @@ from conftest import checkerboard
 from keras_recs.answers.q08_deep_learning import NeuMF
 data = checkerboard()
 def train():
-    model = NeuMF(gmf_dim=8, mlp_dim=8, hidden=(8,), dropout=0.0, n_epochs=30, batch_size=128,
-                                    learning_rate=0.01, n_negatives=2)
+    model = NeuMF(gmf_dim=8, mlp_dim=8, hidden=(8,), dropout=0.0, n_epochs=12, batch_size=64,
+                                    learning_rate=0.02, n_negatives=2)
     model.fit(data)
     hits = float((model.recommend(data.user_ids.ids, 1).items[:, 0] == data.item_ids.ids).mean())
     return model, hits

@@ -20,6 +20,7 @@ from types import ModuleType
 from typing import Any
 
 import nbformat
+import practice_kit
 import pytest
 from rich.cells import cell_len
 
@@ -791,6 +792,7 @@ def started(tmp_path: Path, *arguments: str, **environment: str) -> subprocess.P
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=tmp_path,
+        preexec_fn=practice_kit.interruptible,
         env={**os.environ, "COLUMNS": "60", **environment},
     )
 

@@ -41,6 +41,7 @@ class Terminal:
             stderr=self.slave,
             cwd=folder,
             start_new_session=True,
+            preexec_fn=practice_kit.interruptible,
             env={
                 **os.environ,
                 "PYTHONPATH": str(ROOT),
