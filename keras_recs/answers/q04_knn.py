@@ -40,6 +40,7 @@ from keras_recs.utils.neighbours import inner_products, row_blocks
 from keras_recs.utils.topk import top_k
 
 CACHED = 1 << 20  # votes counted at once: what fits into a processor's cache is faster
+ROUNDS = 20  # of solving for the biases of users and items in turn
 
 
 class Vote(NamedTuple):
@@ -65,25 +66,28 @@ def expectation(
     Biases are means of what the other side leaves over, shrunk by `reg` imaginary ratings without
     bias. Given the users' biases the items' have this closed form, and the other way round; a few
     rounds, and nothing moves."""
-    (users, items), values = ratings.tocoo().coords, ratings.data.astype(np.float64)
-    per_user, per_item = (
-        np.bincount(users, minlength=ratings.shape[0]),
-        np.bincount(items, minlength=ratings.shape[1]),
-    )
+    n_users, n_items = ratings.shape
+    users, items = ratings.tocoo().coords
+    values = ratings.data.astype(np.float64)
+    per_user = np.bincount(users, minlength=n_users)  # ratings of each user
+    per_item = np.bincount(items, minlength=n_items)
+    # μ, and no biases yet
     mean = float(values.mean())
-    user_bias, item_bias = np.zeros(len(per_user)), np.zeros(len(per_item))
+    user_bias = np.zeros(n_users)
+    item_bias = np.zeros(n_items)
+    # the user's mean, as its distance from μ
     if centring == "user":
-        user_bias = np.bincount(users, values - mean, len(per_user)) / np.maximum(per_user, 1)
+        user_bias = np.bincount(users, values - mean, n_users) / np.maximum(per_user, 1)
     # each side's biases in closed form, given the other's, in turn
-    for _ in range(20 if centring == "baseline" else 0):
-        left = values - mean - user_bias[users]
-        item_bias = np.bincount(items, left, len(per_item)) / np.where(
-            per_item > 0, per_item + reg, 1
-        )
-        left = values - mean - item_bias[items]
-        user_bias = np.bincount(users, left, len(per_user)) / np.where(
-            per_user > 0, per_user + reg, 1
-        )
+    if centring == "baseline":
+        # the L2 penalty: as if `reg` more ratings had shown no bias
+        user_weight = np.where(per_user > 0, per_user + reg, 1)
+        item_weight = np.where(per_item > 0, per_item + reg, 1)
+        for _ in range(ROUNDS):
+            residual = values - mean - user_bias[users]  # (n_ratings,)
+            item_bias = np.bincount(items, residual, n_items) / item_weight
+            residual = values - mean - item_bias[items]
+            user_bias = np.bincount(users, residual, n_users) / user_weight
     return mean, user_bias, item_bias
 
 
@@ -107,7 +111,8 @@ def nearest_only(similarity: np.ndarray, k: int) -> np.ndarray:
     crowded = np.count_nonzero(kept, axis=-1) > k
     # of those equal to it, the first, as many as there are places
     if crowded.any():
-        rows, worst = kept[crowded], worst[crowded]
+        rows = kept[crowded]  # (n_crowded, width)
+        worst = worst[crowded]
         equal = rows == worst
         places = k - np.count_nonzero(rows > worst, axis=-1, keepdims=True)
         rows[equal & (np.cumsum(equal, axis=-1) > places)] = 0
@@ -127,14 +132,16 @@ class UserKNN(Recommender):
     who met the item: how many of them, and how near, is the evidence.
 
     Args:
-        n_neighbors: k, how many users vote on an item: the most similar of those who rated it; of equally
-            similar ones the lower id. Only users with a similarity above 0 vote.
+        n_neighbors: k, how many users vote on an item: the most similar of those who rated it; of
+            equally similar ones the lower id. Only users with a similarity above 0 vote.
         similarity: between the deviations of two users,
             "cosine", the angle between them, where what was not rated counts as no deviation;
             "pearson", the same over the items that both rated, the rest left out (ratings only).
         shrinkage: similarities are multiplied by n / (n + shrinkage), with n the items that both
-        met. damping: as if so much similarity voted "as expected": a lone distant neighbour moves
-        little. centring: what is expected of a rating,
+            met.
+        damping: as if so much similarity voted "as expected": a lone distant neighbour moves
+            little.
+        centring: what is expected of a rating,
             "baseline", the mean plus a bias of the user and one of the item (Koren 2010);
             "user", the user's mean (Resnick et al. 1994);
             "global", the mean of all ratings.
@@ -175,11 +182,10 @@ class UserKNN(Recommender):
                 raise ValueError(
                     "similarity='pearson' needs ratings: of what two users both met, all is equal"
                 )
-            self.mean_, self.user_bias_, self.item_bias_ = (
-                0.0,
-                np.zeros(data.n_users),
-                np.zeros(data.n_items),
-            )
+            # nothing is expected: who met an item says "I met it"
+            self.mean_ = 0.0
+            self.user_bias_ = np.zeros(data.n_users)
+            self.item_bias_ = np.zeros(data.n_items)
             self.deviations_ = data.seen
         else:
             data.require("ratings", by="UserKNN with feedback='explicit'")
@@ -193,7 +199,8 @@ class UserKNN(Recommender):
         self.lengths_ = np.sqrt((self.deviations_**2).sum(axis=1)).astype(np.float32)
 
     def _deviations(self, ratings: sparse.csr_array) -> sparse.csr_array:
-        (users, items), out = ratings.tocoo().coords, ratings.copy()
+        users, items = ratings.tocoo().coords
+        out = ratings.copy()
         out.data = (ratings.data - self._expected(users, items)).astype(np.float32)
         # Rounding is no opinion: who rates all alike has the length 0.
         out.data[np.abs(out.data) < 1e-6] = 0
@@ -239,9 +246,10 @@ class UserKNN(Recommender):
             among = self.raters_[self._item_ids.index("item", item)].indices
             others = np.setdiff1d(np.arange(similarity.shape[1]), among)
             similarity[:, others] = 0
-        nearest, similarity = (found[0] for found in top_k(similarity, self.n_neighbors))
-        nearest, similarity = nearest[similarity > 0], similarity[similarity > 0]
-        return list(zip(self.user_ids_[nearest].tolist(), similarity.tolist(), strict=True))
+        nearest, similarity = top_k(similarity, self.n_neighbors)  # (1, k) each
+        similar = similarity > 0
+        ids = self.user_ids_[nearest[similar]]
+        return list(zip(ids.tolist(), similarity[similar].tolist(), strict=True))
 
     # --- what they say ----------------------------------------------------------------------------
 
@@ -275,16 +283,14 @@ class UserKNN(Recommender):
 
     def _score(self, users: np.ndarray) -> np.ndarray:
         everything = np.arange(len(self.item_ids_))
-        scores = self._expected(users[:, None], everything).astype(
-            np.float32
-        )  # (len(users), n_items)
+        expected = self._expected(users[:, None], everything)  # (len(users), n_items)
+        scores = expected.astype(np.float32)
         for block in row_blocks(len(users), len(self.user_ids_)):
             similarity = self._voices(users[block])
             for some, raters, deviations in self._ballots(everything, 16):
                 for run in row_blocks(len(block), raters.size, CACHED):
-                    of_raters = np.take(
-                        similarity[run], raters, axis=1
-                    )  # (len(run), len(some), width)
+                    # (len(run), len(some), width)
+                    of_raters = np.take(similarity[run], raters, axis=1)
                     scores[block[run, None], some] += self._vote(of_raters, deviations)
         return scores
 
@@ -302,19 +308,19 @@ class UserKNN(Recommender):
         Rows are filled up with rater -1, no one, to the next power of two: items with about as many
         raters go together. `n`: how many users at least will ask at once.
         """
-        start, count = self.raters_.indptr[:-1][items], np.diff(self.raters_.indptr)[items]
-        widths = np.where(count > 0, 2 ** np.ceil(np.log2(np.maximum(count, 1))).astype(int), 0)
+        start = self.raters_.indptr[:-1][items]
+        count = np.diff(self.raters_.indptr)[items]  # raters of each item
+        # the next power of two
+        doublings = np.ceil(np.log2(np.maximum(count, 1))).astype(int)
+        widths = np.where(count > 0, 2**doublings, 0)
         for width in np.unique(widths[widths > 0]):
             alike = np.flatnonzero(widths == width)
             for run in row_blocks(len(alike), n * width, CACHED):
                 some = alike[run]
-                there = np.arange(width) < count[some, None]
+                there = np.arange(width) < count[some, None]  # (len(some), width)
                 place = np.where(there, start[some, None] + np.arange(width), 0)
-                yield (
-                    some,
-                    np.where(there, self.raters_.indices[place], -1),
-                    self.raters_.data[place],
-                )
+                raters = np.where(there, self.raters_.indices[place], -1)
+                yield some, raters, self.raters_.data[place]
 
     @heart(
         "The votes of the users who may vote on the item, nearest first; their parts add up to "
@@ -325,22 +331,19 @@ class UserKNN(Recommender):
         `predict` gives."""
         nearest = self.neighbours(user, item)
         i = self._item_ids.index("item", item)
+        # what the prediction divides by; without ratings it is a sum, and divides by nothing
         total = 1.0
         if not self.implicit_:
             total = self.damping + sum(similarity for _, similarity in nearest)
         votes = []
         for neighbour, similarity in nearest:
             v = self._user_ids.index("neighbour", neighbour)
+            # the rating is what was expected, and the deviation from it
             deviation = float(self.deviations_[v[0], i[0]])
-            votes.append(
-                Vote(
-                    neighbour,
-                    similarity,
-                    deviation + float(self._expected(v, i)[0]),
-                    deviation,
-                    similarity * deviation / total,
-                )
-            )
+            rating = deviation + float(self._expected(v, i)[0])
+            # one term of the sum that makes the prediction
+            part = similarity * deviation / total
+            votes.append(Vote(neighbour, similarity, rating, deviation, part))
         return votes
 
     def baseline(self, users: Any, items: Any) -> np.ndarray:

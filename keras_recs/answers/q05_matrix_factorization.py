@@ -68,6 +68,7 @@ class Parameters:
 @heart("Add up the mean, the two biases and the affinity of each pair.")
 def predict(theta: Parameters, mean: float, users: np.ndarray, items: np.ndarray) -> np.ndarray:
     """r̂ of pairs: (n,)."""
+    # p[u] · q[i], row with row
     affinity = np.einsum("nf,nf->n", theta.user_factors[users], theta.item_factors[items])
     return mean + theta.user_bias[users] + theta.item_bias[items] + affinity
 
@@ -85,7 +86,8 @@ def loss(
     reg: float,
 ) -> float:
     """L over these ratings (the sum, not the mean)."""
-    errors = ratings - predict(theta, mean, users, items)
+    errors = ratings - predict(theta, mean, users, items)  # (n,)
+    # the L2 penalty: what each rating uses counts once for each rating
     penalty = (
         theta.user_bias[users] ** 2
         + theta.item_bias[items] ** 2
@@ -125,6 +127,7 @@ def gradient(
 @heart("Move every part of theta against its slope, in place.")
 def descend(theta: Parameters, slope: Parameters, step: np.floating) -> None:
     """One step downhill, in place."""
+    # all four parts, or what is left out stays random
     theta.user_bias -= step * slope.user_bias
     theta.item_bias -= step * slope.item_bias
     theta.user_factors -= step * slope.user_factors
@@ -230,12 +233,14 @@ class BiasedMF(Recommender):
             order = rng.permutation(len(ratings))
             squared = 0.0
             for start in range(0, len(order), self.batch_size):
-                # the errors of a batch, their slope, a step downhill
+                # the errors of a batch, their gradient, a step downhill
                 batch = order[start : start + self.batch_size]
-                who, what = users[batch], items[batch]
-                errors = ratings[batch] - predict(theta, 0.0, who, what)
+                who = users[batch]
+                what = items[batch]
+                errors = ratings[batch] - predict(theta, 0.0, who, what)  # (batch,)
                 slope = gradient(theta, who, what, errors, self.reg)
-                descend(theta, bounded(slope, theta, who, what, self.reg, step), step)
+                slope = bounded(slope, theta, who, what, self.reg, step)
+                descend(theta, slope, step)
                 squared += float(errors @ errors)
             history.append(spread * (squared / len(ratings)) ** 0.5)
             if not np.isfinite(history[-1]):
@@ -248,14 +253,12 @@ class BiasedMF(Recommender):
         theta.user_factors[np.bincount(users, minlength=data.n_users) == 0] = 0
         theta.item_factors[np.bincount(items, minlength=data.n_items) == 0] = 0
         # Back in the ratings' own unit; each of the two factors of an affinity takes its half.
-        self.mean_, self.history_ = mean, {"rmse": history}
-        self.user_bias_, self.item_bias_ = (
-            np.float32(spread) * bias for bias in (theta.user_bias, theta.item_bias)
-        )
-        self.user_factors_, self.item_factors_ = (
-            np.float32(spread**0.5) * factors
-            for factors in (theta.user_factors, theta.item_factors)
-        )
+        self.mean_ = mean
+        self.user_bias_ = np.float32(spread) * theta.user_bias
+        self.item_bias_ = np.float32(spread) * theta.item_bias
+        self.user_factors_ = np.float32(spread**0.5) * theta.user_factors
+        self.item_factors_ = np.float32(spread**0.5) * theta.item_factors
+        self.history_ = {"rmse": history}
 
     @property
     def _theta(self) -> Parameters:

@@ -4,12 +4,13 @@ An item that nobody has watched has no audience, but it has a title, genres and 
 vectors place words of similar use near each other, so that "haunted" and "ghost" count as related
 though they share no letter. Three steps:
 
-    document   v[d] = Σ_t c[d, t] w[t] x[t] / Σ_t c[d, t] w[t]      c counts of words, x their
-               vectors, w weights v[d] ← v[d] - Σ_k (v[d] · e[k]) e[k]                  what all
-               documents share is taken out
+    document   v[d] = Σ_t c[d, t] w[t] x[t] / Σ_t c[d, t] w[t]
+               v[d] ← v[d] - Σ_k (v[d] · e[k]) e[k]
     user       v[u] = (1 - β) unit(Σ_i h[u, i] unit(v[i])) + β unit(v[profile of u])
-    score      s[u, i] = cos(v[u], v[i]),  + γ log(1 + n[i]) / log(1 + max n) where popularity is
-    wanted
+    score      s[u, i] = cos(v[u], v[i])  [+ γ log(1 + n[i]) / log(1 + max n)]
+
+with c the counts of words, x their vectors, w their weights, e the directions that all documents
+share, h the histories, and the term in brackets where popularity n is wanted.
 
 The weights keep "the" and "的" from having the last word, by the share p[t] of a word among all
 tokens, or by the number n[t] of the n documents that hold it:
@@ -80,7 +81,9 @@ def pool(counts: sparse.csr_array, weights: np.ndarray, vectors: np.ndarray) -> 
 )
 def common_directions(documents: np.ndarray, k: int) -> np.ndarray:
     """(k, dim) orthonormal: what the (n, dim) documents have in common."""
+    # a text of unknown words has no direction
     documents = documents[documents.any(axis=1)]
+    # k documents would lie in these directions altogether
     if len(documents) <= k:
         return np.zeros((0, documents.shape[1]))
     return np.linalg.svd(documents, full_matrices=False)[2][:k]
@@ -89,6 +92,7 @@ def common_directions(documents: np.ndarray, k: int) -> np.ndarray:
 @heart("Take out of each document its projections on the common directions.")
 def without(documents: np.ndarray, common: np.ndarray) -> np.ndarray:
     """(n, dim): the documents, orthogonal to the rows of `common`."""
+    # documents @ common.T: the length along each direction, (n, k)
     return documents - documents @ common.T @ common
 
 
@@ -116,11 +120,12 @@ class ContentEmbedding(FactorRecommender):
         profile: β, how much the profile of a user with a history counts, 0 to 1.
         recency: None, or a number of events: one that many events old counts 1/e of the latest.
         popularity: γ, the weight of popularity beside the cosine. With 0, nothing but the texts
-        decides.
+            decides.
 
     Attributes:
-        words_: the words that have a vector; word_vectors_: (n_words, dim); word_weights_:
-        (n_words,). common_: (n_components, dim) the common directions.
+        words_: the words that have a vector.
+        word_vectors_: (n_words, dim); word_weights_: (n_words,).
+        common_: (n_components, dim) the common directions.
         user_factors_, item_factors_: (n, dim) of length one, or zero.
         coverage_: share of the tokens of "items" and "users" that have a vector.
         unknown_: word -> how often it occurs, of the words that have none.
@@ -156,9 +161,7 @@ class ContentEmbedding(FactorRecommender):
         items, profiles = item_texts(data), user_texts(data)
         documents = [tokenise(text) for text in items + profiles]
         table, self.pieces_ = self._table(documents)
-        words = sorted(
-            {word for document in documents for word in document} | set(kept_whole(table))
-        )
+        words = sorted(set(kept_whole(table)).union(*documents))
         known = np.array([word in table.key_to_index for word in words], bool)  # (all words,)
         counts = count_words(documents, words)[0]  # (n_items + n_users, all words)
         if not counts[:, known].sum():
@@ -184,11 +187,9 @@ class ContentEmbedding(FactorRecommender):
 
     def _table(self, documents: list[list[str]]) -> tuple[KeyedVectors, np.ndarray | None]:
         """word -> vector, and for FastText the vectors of the pieces of words."""
-        return (
-            train_fasttext(documents)
-            if self.vectors == "fasttext"
-            else (load_vectors(self.vectors), None)
-        )
+        if self.vectors == "fasttext":
+            return train_fasttext(documents)
+        return load_vectors(self.vectors), None
 
     def _count_unknown(
         self, counts: sparse.csr_array, words: list[str], known: np.ndarray, n_items: int
@@ -210,9 +211,8 @@ class ContentEmbedding(FactorRecommender):
         watched = unit_rows(history @ self.item_factors_)  # (n_users, dim)
         warm = watched.any(axis=1, keepdims=True)  # (n_users, 1)
         told = profile.any(axis=1, keepdims=True)  # (n_users, 1)
-        share = np.where(
-            warm & told, self.profile, told
-        )  # (n_users, 1) of the profile: 0 without, 1 where it is all
+        # of the profile, (n_users, 1): 0 without one, 1 where it is all there is
+        share = np.where(warm & told, self.profile, told)
         return unit_rows((1 - share) * watched + share * profile).astype(np.float32)
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
@@ -228,10 +228,13 @@ class ContentEmbedding(FactorRecommender):
         """
         self._check_fitted()
         documents = [tokenise(text) for text in checked_texts("texts", texts)]
-        vectors, weights, words = self.word_vectors_, self.word_weights_, self.words_
+        words = self.words_
+        vectors = self.word_vectors_  # (n_words, dim)
+        weights = self.word_weights_  # (n_words,)
         if self.pieces_ is not None:
-            new = sorted({word for document in documents for word in document} - set(words))
-            words, vectors = words + new, np.vstack([vectors, from_pieces(new, self.pieces_)])
+            new = sorted(set().union(*documents) - set(words))
+            words = words + new
+            vectors = np.vstack([vectors, from_pieces(new, self.pieces_)])
             # as the rarest that are known
             weights = np.append(weights, np.full(len(new), weights.max()))
         return self._placed(pool(count_words(documents, words)[0], weights, vectors))
@@ -239,9 +242,9 @@ class ContentEmbedding(FactorRecommender):
     def _placed(self, pooled: np.ndarray) -> np.ndarray:
         """(n, dim) of length one: what is left of the documents without the common directions."""
         rest = without(pooled, self.common_)
-        rest[np.linalg.norm(rest, axis=1) < 1e-5 * np.linalg.norm(pooled, axis=1)] = (
-            0  # nothing but rounding
-        )
+        lengths = np.linalg.norm(pooled, axis=1)  # (n,)
+        only_rounding = np.linalg.norm(rest, axis=1) < 1e-5 * lengths
+        rest[only_rounding] = 0
         return unit_rows(rest).astype(np.float32)
 
 
@@ -255,7 +258,8 @@ def item_texts(data: Dataset) -> list[str]:
     """What is known of each item in words: its title, genres and synopsis."""
     items = data.item_features
     assert items is not None and items.titles is not None  # `requires` sees to it
-    genres, texts = items.genres or [()] * data.n_items, items.texts or [""] * data.n_items
+    genres = items.genres or [()] * data.n_items
+    texts = items.texts or [""] * data.n_items
     return [
         " ".join([title, *tags, text])
         for title, tags, text in zip(items.titles, genres, texts, strict=True)
@@ -265,11 +269,9 @@ def item_texts(data: Dataset) -> list[str]:
 def user_texts(data: Dataset) -> list[str]:
     """What each user wrote as a profile; blanks where the data set has none."""
     people = data.user_features
-    return (
-        list(people.texts)
-        if people is not None and people.texts is not None
-        else [""] * data.n_users
-    )
+    if people is None or people.texts is None:
+        return [""] * data.n_users
+    return list(people.texts)
 
 
 ContentEmbeddingRecommender = ContentEmbedding  # the published answer's name

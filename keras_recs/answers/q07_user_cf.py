@@ -65,13 +65,18 @@ class Sums(NamedTuple):
 def similarity_of(kind: str, sums: Sums) -> np.ndarray:
     """(rows, n_users) cosine, jaccard, pearson or euclidean similarity."""
     n, x, y, xx, yy, xy = sums
+    # Σxy over both lengths
     if kind == "cosine":
         return xy / (_root(xx) * _root(yy))
+    # of sets, Σx² is the size: what both met, of what either met
     if kind == "jaccard":
         union = xx + yy - xy
         return xy / np.where(union > 0, union, 1)
+    # the covariance over both standard deviations, all times n²
     if kind == "pearson":
-        return (n * xy - x * y) / (_root(_spread(n, x, xx)) * _root(_spread(n, y, yy)))
+        covariance = n * xy - x * y
+        return covariance / (_root(_spread(n, x, xx)) * _root(_spread(n, y, yy)))
+    # the distance from the squares, never below 0 by rounding
     return 1 / (1 + np.sqrt(np.maximum(xx + yy - 2 * xy, 0)))
 
 
@@ -96,12 +101,16 @@ class Pairs:
     once."""
 
     def __init__(self, x: sparse.csr_array, y: sparse.csr_array, in_common: bool) -> None:
-        self.x, self.y, self.met, self.in_common = x, y, _ones(x), in_common
+        self.x = x
+        self.y = y
+        self.met = _ones(x)
+        self.in_common = in_common
         self.binary = x is y and bool((x.data == 1).all())
         self.to_met = right_side(_ones(y))
         self.to_y = self.to_met if self.binary else right_side(y)
         self.to_yy = right_side(y**2) if in_common else None
-        self.y_sum, self.yy_sum = y.sum(axis=1), (y**2).sum(axis=1)  # (n_users,)
+        self.y_sum = y.sum(axis=1)  # (n_users,)
+        self.yy_sum = (y**2).sum(axis=1)
 
     def common(self, rows: np.ndarray) -> np.ndarray:
         """(rows, n_users) how many items both have met."""
@@ -114,7 +123,8 @@ class Pairs:
     def sums(self, rows: np.ndarray, common: np.ndarray) -> Sums:
         """The six sums for users `rows` against all; with `in_common`, the means over what both
         have rated."""
-        x, met = self.x[rows], self.met[rows]
+        x = self.x[rows]
+        met = self.met[rows]
         xy = common if self.binary else product(x, self.to_y)  # (rows, n_users)
         if not self.in_common:
             return Sums(
@@ -155,10 +165,10 @@ class UserCF(Recommender):
         similarity: "cosine", "pearson", "jaccard" or "euclidean".
         n_neighbors: k, how many of the most similar users speak; of equally similar ones the first.
         significance: γ, the items in common from which a similarity is trusted in full; 1 trusts
-        every one. values: what is compared. "binary": who met what. "ratings": how they liked it;
-        pearson and euclidean look
-            at the items that both rated, the cosine counts an item not rated as 0, and jaccard,
-            which compares sets, never looks at ratings.
+            every one.
+        values: what is compared. "binary": who met what. "ratings": how they liked it; pearson and
+            euclidean look at the items that both rated, the cosine counts an item not rated as 0,
+            and jaccard, which compares sets, never looks at ratings.
         recency: None, or a number of events: one that many events old counts 1/e of the latest, in
             the history of who asks (whom do they resemble now?) and in the votes (what did those
             watch last?). It wants more neighbours, and less significance: a recent history is
@@ -214,17 +224,20 @@ class UserCF(Recommender):
         self.neighbours_ = sparse.vstack(blocks, format="csr")
 
     def _pairs(self, data: Dataset) -> Pairs:
-        x, y = self.histories_, data.seen
+        x = self.histories_
+        y = data.seen
         if self.values == "ratings":
             data.require("ratings", by="UserCF with values='ratings'")
-            x = y = data.seen if self.similarity == "jaccard" else data.matrix("ratings")
+            x = data.seen if self.similarity == "jaccard" else data.matrix("ratings")
+            y = x
         if self.max_audience < 1:
             kept = np.flatnonzero(data.popularity <= self.max_audience * data.n_users)
             # one matrix stays one: half the products
-            x, y = (x[:, kept],) * 2 if x is y else (x[:, kept], y[:, kept])
-        return Pairs(
-            x, y, in_common=self.values == "ratings" and self.similarity in ("pearson", "euclidean")
-        )
+            same = x is y
+            x = x[:, kept]
+            y = x if same else y[:, kept]
+        in_common = self.values == "ratings" and self.similarity in ("pearson", "euclidean")
+        return Pairs(x, y, in_common)
 
     @heart(
         "The similarities of users `rows` with all, times min(common, γ) / γ; nobody is their own "
@@ -250,13 +263,17 @@ class UserCF(Recommender):
         """Who speaks for `item`: (neighbour, its part of the score), largest first. The parts sum
         to the score."""
         self._check_fitted()
-        u, j = self._user_ids.index("user", user)[0], self._item_ids.index("item", item)[0]
+        u = self._user_ids.index("user", user)[0]
+        j = self._item_ids.index("item", item)[0]
         # one row of the product that makes the score, term by term
         asked = self.neighbours_[[u]]
         votes = self.histories_[asked.indices][:, [j]].toarray()[:, 0]  # (k,)
-        who, parts = asked.indices[votes > 0], (asked.data * votes)[votes > 0]
+        # those who met the item, largest part first
+        who = asked.indices[votes > 0]
+        parts = (asked.data * votes)[votes > 0]
         order = np.argsort(-parts, kind="stable")
-        return list(zip(self.user_ids_[who[order]].tolist(), parts[order].tolist(), strict=True))
+        ids = self.user_ids_[who[order]]
+        return list(zip(ids.tolist(), parts[order].tolist(), strict=True))
 
 
 CollaborativeFilteringRecommender = UserCF  # the published answer's name

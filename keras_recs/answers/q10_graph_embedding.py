@@ -30,6 +30,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import numpy as np
@@ -80,7 +81,8 @@ def random_walks(
     >>> random_walks(path, np.array([1, 1]), 5, np.random.default_rng(0))[:, ::2].tolist()
     [[1, 1, 1], [1, 1, 1]]
     """
-    first, degree = adjacency.indptr[:-1], np.diff(adjacency.indptr)
+    first = adjacency.indptr[:-1]  # (n_nodes,) where each node's edges begin
+    degree = np.diff(adjacency.indptr)  # (n_nodes,)
     walks = np.empty((len(starts), length), np.int32)  # (n_walks, length)
     walks[:, 0] = starts
     # all walkers step at once: each draws one of the edges of its node
@@ -131,8 +133,8 @@ def skip_gram(
     Args:
         blocks: the walks, (n_block, length) each.
         degree: (n_nodes,) how often each node is visited, up to a factor: what the noise is drawn
-        from. n_walks: how many walks there will be; the learning rate falls to nearly zero over
-        them.
+            from.
+        n_walks: how many walks there will be; the learning rate falls to nearly zero over them.
         n_factors, window, n_negatives, noise_exponent, learning_rate, seed: as in `DeepWalk`.
     """
     # with two workers, chance decides whose update comes first
@@ -153,18 +155,16 @@ def skip_gram(
     )
     # words are any hashable things: integers do, and their hash is the same everywhere
     nodes = np.flatnonzero(degree)
-    model.build_vocab_from_freq(dict(zip(nodes.tolist(), degree[nodes].tolist(), strict=True)))
-    model.train(
-        (walk for block in blocks for walk in block.tolist()), total_examples=n_walks, epochs=1
-    )
+    visits = dict(zip(nodes.tolist(), degree[nodes].tolist(), strict=True))
+    model.build_vocab_from_freq(visits)
+    walks = chain.from_iterable(block.tolist() for block in blocks)
+    model.train(walks, total_examples=n_walks, epochs=1)
 
     # who is on no walk has been learned nothing about
     x, y = np.zeros((2, len(degree), n_factors), np.float32)
     # unsorted, the vocabulary has the order of `nodes`
-    x[nodes], y[nodes] = (
-        model.wv.vectors,
-        model.syn1neg,
-    )
+    x[nodes] = model.wv.vectors
+    y[nodes] = model.syn1neg
     return Embedding(x, y)
 
 
@@ -183,7 +183,9 @@ def log_noise(degree: np.ndarray, n_negatives: int, noise_exponent: float) -> np
     """
     # the noise that negatives are drawn from, as gensim draws it
     weight = np.where(degree > 0, np.maximum(degree, 1.0) ** noise_exponent, 0.0)  # (n_nodes,)
-    share = np.where(degree > 0, n_negatives * weight / weight.sum(), 0.5 / degree.sum())
+    noise = n_negatives * weight / weight.sum()  # k q
+    half_a_visit = 0.5 / degree.sum()
+    share = np.where(degree > 0, noise, half_a_visit)
     return np.log(share).astype(np.float32)
 
 
@@ -241,7 +243,9 @@ def enough_walks(
     n_edges = adjacency.nnz / 2
     if adjacency.nnz >= 50 * n_nodes:
         return most
-    return min(most, max(round(passes * n_edges / (n_nodes * length)), round(least / n_nodes), 1))
+    for_the_edges = round(passes * n_edges / (n_nodes * length))
+    for_few_nodes = round(least / n_nodes)
+    return min(most, max(for_the_edges, for_few_nodes, 1))
 
 
 def embed_graph(graph: nx.Graph, **settings: Any) -> tuple[list[Hashable], Embedding]:
@@ -258,9 +262,8 @@ def embed_graph(graph: nx.Graph, **settings: Any) -> tuple[list[Hashable], Embed
 
     if graph.is_directed() or not graph.number_of_edges():
         raise ValueError(f"graph must be undirected and have an edge, got {graph}")
-    return list(graph), embed(
-        nx.to_scipy_sparse_array(graph, weight=None, format="csr"), **settings
-    )
+    adjacency = nx.to_scipy_sparse_array(graph, weight=None, format="csr")
+    return list(graph), embed(adjacency, **settings)
 
 
 # --- recommending ---------------------------------------------------------------------------------
@@ -316,6 +319,7 @@ class DeepWalk(FactorRecommender):
         "the noise took."
     )
     def _fit(self, data: Dataset) -> None:
+        # users and items are nodes, what a user met is an edge
         graph = bipartite(data)
         self.walks_per_node_ = self.walks_per_node or enough_walks(graph, self.walk_length)
         x, y = embed(
@@ -331,14 +335,16 @@ class DeepWalk(FactorRecommender):
         )
         # node u < n_users is user u, node n_users + i is item i
         self.user_factors_ = x[: data.n_users]
+        # the nearness of two words: both as the word in the middle
         if self.scoring == "dot":
-            self.item_factors_, self.item_bias_ = x[data.n_users :], None
+            self.item_factors_ = x[data.n_users :]
+            self.item_bias_ = None
+        # the log-odds: the item as a word around the user, and the noise put back in
         else:
             self.item_factors_ = y[data.n_users :]
             degree = np.diff(graph.indptr)
-            self.item_bias_ = log_noise(degree, self.n_negatives, self.noise_exponent)[
-                data.n_users :
-            ]
+            noise = log_noise(degree, self.n_negatives, self.noise_exponent)  # (n_nodes,)
+            self.item_bias_ = noise[data.n_users :]
 
 
 GraphEmbeddingRecommender = DeepWalk  # the published answer's name

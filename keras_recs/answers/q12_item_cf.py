@@ -42,8 +42,9 @@ class _HistoryTimesWeights(Recommender):
 
     Attributes:
         weights_: W, (n_items, n_items) float32, dense or sparse; W[i, j] is what i in the history
-        says for j. histories_: (n_users, n_items) float32, 1 for each item met, or less for older
-        ones (`recency`).
+            says for j.
+        histories_: (n_users, n_items) float32, 1 for each item met, or less for older ones
+            (`recency`).
     """
 
     recency: float | None
@@ -67,15 +68,18 @@ class _HistoryTimesWeights(Recommender):
         """Why `item` for `user`: (item of the history, its part of the score), largest first. The
         parts sum to the score."""
         self._check_fitted()
-        u, j = self._user_ids.index("user", user)[0], self._item_ids.index("item", item)[0]
+        u = self._user_ids.index("user", user)[0]
+        j = self._item_ids.index("item", item)[0]
         # one row of the product that makes the score, term by term
         history = self.histories_[[u]]
         towards = self.weights_[history.indices][:, [j]]  # (len(history), 1)
-        parts = history.data * (towards.toarray() if sparse.issparse(towards) else towards)[:, 0]
+        if sparse.issparse(towards):
+            towards = towards.toarray()
+        parts = history.data * towards[:, 0]  # (len(history),)
+        # largest part first, of equal ones the first item
         order = np.argsort(-parts, kind="stable")
-        return list(
-            zip(self.item_ids_[history.indices[order]].tolist(), parts[order].tolist(), strict=True)
-        )
+        ids = self.item_ids_[history.indices[order]]
+        return list(zip(ids.tolist(), parts[order].tolist(), strict=True))
 
 
 @dataclass(eq=False, repr=False)
@@ -91,9 +95,9 @@ class ItemCF(_HistoryTimesWeights):
             2001).
         n_neighbors: how many similar items each item of the history may speak for; None for all.
         shrinkage: similarities are multiplied by n[i, j] / (n[i, j] + shrinkage): two users in
-        common prove little. popularity_penalty: the exponent of "conditional", 0 (none) to 1. Past
-        0.5, it needs shrinkage beside it:
-            items with one viewer would win.
+            common prove little.
+        popularity_penalty: the exponent of "conditional", 0 (none) to 1. Past 0.5, it needs
+            shrinkage beside it: items with one viewer would win.
         recency: None, or a number of events: one that many events old counts 1/e of the latest.
 
     >>> from keras_recs.data import from_matrix
@@ -135,18 +139,15 @@ class ItemCF(_HistoryTimesWeights):
         blocks = []
         for run in row_blocks(len(rows), n_items):
             block = rows[run]
-            similarity = self._similarity(
-                inner_products(self.profiles_, block), block[:, None], np.arange(n_items)
-            )
+            products = inner_products(self.profiles_, block)  # (len(block), n_items)
+            similarity = self._similarity(products, block[:, None], np.arange(n_items))
             similarity[np.arange(len(block)), block] = 0  # an item is no neighbour of itself
-            blocks.append(
-                similarity if self.n_neighbors is None else strongest(similarity, self.n_neighbors)
-            )
-        return (
-            np.concatenate(blocks)
-            if self.n_neighbors is None
-            else sparse.vstack(blocks, format="csr")
-        )
+            if self.n_neighbors is not None:
+                similarity = strongest(similarity, self.n_neighbors)
+            blocks.append(similarity)
+        if self.n_neighbors is None:
+            return np.concatenate(blocks)
+        return sparse.vstack(blocks, format="csr")
 
     @heart(
         "Turn inner products into similarities: cosine, or conditional with its penalty; then "
@@ -159,8 +160,10 @@ class ItemCF(_HistoryTimesWeights):
         profiles."""
         # an item nobody met has no product to divide
         sizes = np.where(self.sizes_ > 0, self.sizes_, 1)
+        # P(j | i), less what is likely anyway
         if self.similarity == "conditional":
             similarity = products / (sizes[i] * sizes[j] ** self.popularity_penalty)
+        # the angle between the two columns
         else:
             similarity = products / (np.sqrt(sizes[i]) * np.sqrt(sizes[j]))
         # what few users say counts less
@@ -191,6 +194,7 @@ class ItemCF(_HistoryTimesWeights):
         if self.recency is not None:
             self.histories_ = _scale_row(self.histories_, u, np.exp(-1 / self.recency))
         self.histories_ = _with_entry(self.histories_, u, i)
+        # who has met the item before changes no similarity
         if self.seen_[u, i]:
             return
         self.seen_ = _with_entry(self.seen_, u, i)
@@ -203,6 +207,7 @@ class ItemCF(_HistoryTimesWeights):
             self.weights_[:, i] = self._similarity(products, everyone, i)
             self.weights_[i, i] = 0
         else:
+            # rows with an audience in common with the item are chosen anew, the others kept
             changed = np.flatnonzero(products)
             keep = sparse.diags_array(~np.isin(everyone, changed), dtype=np.float32)
             place = sparse.csr_array(

@@ -32,7 +32,9 @@ class FactorRecommender(Recommender):
 
     def _predict(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
         values = np.einsum("nf,nf->n", self.user_factors_[users], self.item_factors_[items])
-        return values if self.item_bias_ is None else values + self.item_bias_[items]
+        if self.item_bias_ is not None:
+            values = values + self.item_bias_[items]
+        return values
 
     def _item_similarity(self, items: np.ndarray) -> np.ndarray:
         return cosines(self.item_factors_, items)
@@ -49,7 +51,8 @@ def cosines(vectors: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """
     lengths = np.linalg.norm(vectors, axis=1)  # (n,)
     known = lengths > 1e-6 * lengths.max()
-    unit = (vectors / np.where(known, lengths, 1)[:, None]).astype(np.float32)
+    divisors = np.where(known, lengths, 1)
+    unit = (vectors / divisors[:, None]).astype(np.float32)  # (n, dim)
     similarity = unit[rows] @ unit.T
     similarity[~known[rows]] = -np.inf
     similarity[:, ~known] = -np.inf

@@ -12,7 +12,7 @@ from scipy import sparse
 from keras_recs.core.hyperparameters import Count, NotNegative, PositiveShare, Seed
 from keras_recs.core.recommender import BLOCK_CELLS, Recommender
 from keras_recs.data.dataset import Dataset
-from keras_recs.utils.neighbours import known_weights
+from keras_recs.utils.neighbours import known_weights, product
 from keras_recs.utils.topk import top_k
 
 
@@ -38,16 +38,20 @@ class RandomRecommender(Recommender):
 
     def _draw(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
         pair = (users * len(self.item_ids_) + items).astype(np.uint64)
-        bits = _mix(pair + _mix(np.array([self.seed % 2**64], np.uint64)))
+        seed = np.array([self.seed % 2**64], np.uint64)
+        bits = _mix(pair + _mix(seed))
         # 24 bits: what a float32 holds
-        return (bits >> np.uint64(40)).astype(np.float32) / np.float32(2**24)
+        top = bits >> np.uint64(40)
+        return top.astype(np.float32) / np.float32(2**24)
 
 
 def _mix(x: np.ndarray) -> np.ndarray:
     """SplitMix64's output function on uint64, which wraps around."""
     x = x + np.uint64(0x9E3779B97F4A7C15)
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    x = x ^ (x >> np.uint64(30))
+    x = x * np.uint64(0xBF58476D1CE4E5B9)
+    x = x ^ (x >> np.uint64(27))
+    x = x * np.uint64(0x94D049BB133111EB)
     return x ^ (x >> np.uint64(31))
 
 
@@ -97,15 +101,19 @@ class RecentPopularityRecommender(Recommender):
     def _fit(self, data: Dataset) -> None:
         events = data.interactions
         assert events.timestamps is not None, "`requires` sees to it"
+        # the log in the order of time
         order = np.argsort(events.timestamps, kind="stable")
-        users, items = events.users[order], events.items[order]
+        users = events.users[order]
+        items = events.items[order]
         n = len(order)
         # events before each chart
-        ends = np.unique(np.ceil(np.linspace(0, n, self.CHARTS + 1)[1:]).astype(int))
+        parts = np.linspace(0, n, self.CHARTS + 1)[1:]
+        ends = np.unique(np.ceil(parts).astype(int))  # (n_charts,)
         window = max(1, round(self.share * n))
         self.charts_ = np.empty((len(ends), data.n_items), np.float32)
         for chart, end in enumerate(ends):
-            recent = np.bincount(items[max(0, end - window) : end], minlength=data.n_items)
+            start = max(0, end - window)
+            recent = np.bincount(items[start:end], minlength=data.n_items)
             ever = np.bincount(items[:end], minlength=data.n_items)
             self.charts_[chart] = recent + ever / (n + 1)  # below 1: it settles ties only
         last = np.full(data.n_users, n - 1)
@@ -146,10 +154,12 @@ class ItemKNNRecommender(Recommender):
         seen = data.seen
         columns = seen.copy()
         columns.data = 1 / lengths[seen.indices]
-        kept = sparse.vstack(list(self._neighbours_of(columns, data.n_items)), format="csr")
+        blocks = list(self._neighbours_of(columns, data.n_items))
+        self.similarity_ = sparse.vstack(blocks, format="csr")
         # Past half of the cells, a dense array is the smaller one, and multiplying with it is
         # faster.
-        self.similarity_ = kept.toarray() if 2 * kept.nnz > data.n_items**2 else kept
+        if 2 * self.similarity_.nnz > data.n_items**2:
+            self.similarity_ = self.similarity_.toarray()
 
     def _neighbours_of(self, columns: sparse.csr_array, n_items: int) -> Iterator[sparse.csr_array]:
         """Similarities of the items, a block of rows at a time, cut down to the neighbours."""
@@ -166,8 +176,7 @@ class ItemKNNRecommender(Recommender):
             yield sparse.csr_array(block)
 
     def _score(self, users: np.ndarray) -> np.ndarray:
-        scores = self.seen_[users] @ self.similarity_
-        return scores.toarray() if sparse.issparse(scores) else scores
+        return product(self.seen_[users], self.similarity_)  # (len(users), n_items)
 
     def _item_similarity(self, items: np.ndarray) -> np.ndarray:
         return known_weights(self.similarity_[items])
@@ -213,22 +222,24 @@ class BiasRecommender(Recommender):
     reg_items: NotNegative = 3.0
 
     def _fit(self, data: Dataset) -> None:
-        users, items = data.interactions.users, data.interactions.items
+        users = data.interactions.users
+        items = data.interactions.items
         ratings = _ratings(data)
         self.mean_ = float(ratings.mean())
         residual = ratings - self.mean_
-        user_bias, item_bias = np.zeros(data.n_users), np.zeros(data.n_items)
+        user_bias = np.zeros(data.n_users)
+        item_bias = np.zeros(data.n_items)
         for _ in range(self.ROUNDS):
             before = item_bias
-            user_bias = _shrunk_means(
-                users, residual - item_bias[items], data.n_users, self.reg_users
-            )
-            item_bias = _shrunk_means(
-                items, residual - user_bias[users], data.n_items, self.reg_items
-            )
+            # each side from what the other leaves over
+            unexplained = residual - item_bias[items]
+            user_bias = _shrunk_means(users, unexplained, data.n_users, self.reg_users)
+            unexplained = residual - user_bias[users]
+            item_bias = _shrunk_means(items, unexplained, data.n_items, self.reg_items)
             if np.abs(item_bias - before).max() < self.TOLERANCE:
                 break
-        self.user_bias_, self.item_bias_ = user_bias, item_bias
+        self.user_bias_ = user_bias
+        self.item_bias_ = item_bias
 
     def _score(self, users: np.ndarray) -> np.ndarray:
         return (self.mean_ + self.user_bias_[users][:, None] + self.item_bias_).astype(np.float32)
@@ -246,4 +257,5 @@ def _ratings(data: Dataset) -> np.ndarray:
 def _shrunk_means(owner: np.ndarray, values: np.ndarray, n: int, reg: float) -> np.ndarray:
     """(n,) sum of each owner's values / (reg + their number), 0 where there are none."""
     counts = np.bincount(owner, minlength=n)
-    return np.bincount(owner, values, n) / np.where(counts > 0, counts + reg, 1.0)
+    sums = np.bincount(owner, values, n)
+    return sums / np.where(counts > 0, counts + reg, 1.0)
