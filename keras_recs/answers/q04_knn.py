@@ -283,8 +283,8 @@ class UserKNN(Recommender):
 
     def _score(self, users: np.ndarray) -> np.ndarray:
         everything = np.arange(len(self.item_ids_))
-        expected = self._expected(users[:, None], everything)  # (len(users), n_items)
-        scores = expected.astype(np.float32)
+        scores = self._expected(users[:, None], everything)  # (len(users), n_items)
+        scores = scores.astype(np.float32)
         for block in row_blocks(len(users), len(self.user_ids_)):
             similarity = self._voices(users[block])
             for some, raters, deviations in self._ballots(everything, 16):
