@@ -35,7 +35,7 @@ class TfidfRecommender(Recommender):
     A user without a history is matched with the films by the words of the profile text.
 
     Args:
-        reg: price of large weights.
+        reg: L2 penalty of the weights.
     """
 
     requires = ("texts", "titles", "genres", "user_texts")

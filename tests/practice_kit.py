@@ -29,8 +29,8 @@ def theta(answer):
 
 @pytest.mark.needs()
 def test_a_negative_price_is_refused(answer):
-    """A negative price is refused."""
-    with expect.error(ValueError, "reg", "a price below 0 would pay for long vectors"):
+    """A negative penalty is refused."""
+    with expect.error(ValueError, "reg", "a penalty below 0 would reward long vectors"):
         answer.BiasedMF(reg=-0.1)
 
 

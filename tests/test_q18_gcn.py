@@ -721,7 +721,7 @@ def test_the_model_is_trained_on_the_loss_asked_for(answer: ModuleType, loss: st
     "normalised", "LightGraphConvolution.nodes", "LightGraphConvolution.call", "LightGCN.build"
 )
 def test_lightgcn_learns_the_vectors_and_nothing_else(answer: ModuleType, crowd: Dataset) -> None:
-    """The only weights that LightGCN trains are E(0), with their price; the graph stays as it is."""
+    """The only weights that LightGCN trains are E(0), with their L2 penalty; the graph stays as it is."""
     model = build(answer, crowd, reg=0.5)
     shapes = str([tuple(w.shape) for w in model.trainable_weights])
     expect.equal(
@@ -734,17 +734,17 @@ def test_lightgcn_learns_the_vectors_and_nothing_else(answer: ModuleType, crowd:
         },
     )
     e = keras.ops.convert_to_numpy(encoder(model).embeddings)
-    price = (e**2).sum()
+    penalty = (e**2).sum()
     expect.equal(
         float(sum(model.losses)),
-        0.5 * price,
-        "the price is reg times the sum of squares of E(0), once",
+        0.5 * penalty,
+        "the penalty is reg times the sum of squares of E(0), once",
         rel=1e-5,
         mistakes={
             "reg never arrives": 0.0,
-            "reg has no effect on the price": price,
-            "half of it is missing": 0.25 * price,
-            "it is paid twice": price,
+            "reg has no effect on the penalty": penalty,
+            "half of it is missing": 0.25 * penalty,
+            "it is paid twice": penalty,
             "this is a mean, not a sum": 0.5 * (e**2).mean(),
         },
     )
