@@ -160,6 +160,45 @@ def test_who_asks_must_be_said_and_only_what_is_taken_may_come(fitted: dict) -> 
         fitted["multi_task"].predict_events(events)
 
 
+def test_nobody_with_no_histories_gets_no_lists(fitted: dict) -> None:
+    found = fitted["sequence"].recommend(np.array([], str), 3, history=[])
+    assert found.items.shape == (0, 3)
+
+
+def test_histories_may_be_of_any_kind_of_sequence(fitted: dict) -> None:
+    """Arrays, tuples, one list for one user; each row is its own user's, whatever the blocks."""
+    model = fitted["sequence"]
+    rows = [[10, 20, 30], [60, 70], [40]]
+    expected = model.score(history=rows)
+    for history in ([np.array(row) for row in rows], [tuple(row) for row in rows]):
+        assert np.allclose(model.score(["u1", "u2", "u3"], history=history), expected, atol=1e-6)
+    assert np.allclose(model.score("u1", history=[60, 70]), expected[1], atol=1e-6)
+    table = np.array([[10, 20], [60, 70]])
+    assert model.recommend(history=table, k=1, exclude_seen=False).items[:, 0].tolist() == [30, 0]
+
+
+def test_requests_stay_with_their_rows_in_small_blocks(
+    fitted: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each user keeps context, history and candidates, however few are ranked at once."""
+    users, hours = ["u1", "u2", "u3", "u4"], [9, 21, 9, 21]
+    choice = [[0, 60], [0, 60], [10, 70], [10, 70]]
+    sessions = [[10], [20, 30], [50], [60, 70]]
+
+    def asked() -> tuple[list, list]:
+        by_hour = fitted["context"].recommend(
+            users, 1, exclude_seen=False, candidates=choice, context={"hour": hours}
+        )
+        return by_hour.items.tolist(), fitted["sequence"].recommend(
+            history=sessions, k=2
+        ).items.tolist()
+
+    whole = asked()
+    assert whole[0] == [[0], [60], [10], [70]]
+    monkeypatch.setattr("keras_recs.core.recommender.BLOCK_CELLS", 1)
+    assert asked() == whole
+
+
 def test_an_empty_history_is_a_history() -> None:
     """Somebody of whom nothing is known yet gets a list all the same."""
     model = NextItem(n_epochs=1).fit(cycles())

@@ -74,7 +74,7 @@ def history_rows(history: Any, n: int | None, item_ids: IdMap) -> np.ndarray:
         KeyError: an unknown item.
         ValueError: not one list for each of the `n` users.
     """
-    lists = _lists(history)
+    lists = [] if n == 0 and len(history) == 0 else _lists(history)
     if n is not None and len(lists) != n:
         raise ValueError(f"history must have a list for each of {n} users, got {len(lists)}")
     lengths = np.array([len(one) for one in lists], np.int64)
