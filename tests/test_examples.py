@@ -13,7 +13,8 @@ from examples.own_step import OwnStep
 from examples.sequence import NextItem
 
 from keras_recs.core.recommender import Recommender
-from keras_recs.data import Dataset
+from keras_recs.core.requests import history_rows, seen_in
+from keras_recs.data import Dataset, IdMap
 
 N = 40  # users, and a tenth of that are items
 
@@ -204,3 +205,11 @@ def test_an_empty_history_is_a_history() -> None:
     model = NextItem(n_epochs=1).fit(cycles())
     found = model.recommend(history=[[], [10]], k=2)
     assert found.items.shape == (2, 2) and np.isfinite(found.scores).all()
+
+
+def test_a_history_stands_at_the_right_end_with_zeros_before_it() -> None:
+    """Item index + 1, the latest last; what it holds counts as seen, and padding as nothing."""
+    ids = IdMap(np.array([10, 20, 30]))
+    rows = history_rows([[10], [], [30, 10, 20]], 3, ids)
+    assert rows.tolist() == [[0, 0, 1], [0, 0, 0], [3, 1, 2]] and rows.dtype == np.int32
+    assert seen_in(rows, 3).tolist() == [[1, 0, 0], [0, 0, 0], [1, 1, 1]]
