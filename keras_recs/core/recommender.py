@@ -99,8 +99,7 @@ class Recommender(Hyperparameters, abc.ABC):
     def _score(self, users: np.ndarray) -> np.ndarray:
         """(len(users), n_items) scores for user indices, in a new array: `recommend` overwrites
         it."""
-        nothing = Requests(users, {})
-        return self._score_requests(nothing)
+        return self._score_requests(Requests(users, {}))
 
     def _score_requests(self, requests: Requests) -> np.ndarray:
         """(len(requests), n_items) scores, in a new array. Here the user is all that counts."""

@@ -39,11 +39,6 @@ class Requests:
             None if self.history is None else self.history[rows],
         )
 
-    @property
-    def bare(self) -> bool:
-        """Whether the users are all there is."""
-        return not self.context and self.history is None
-
 
 def context_columns(context: Any, n: int) -> dict[str, np.ndarray]:
     """`context` as one column a field: name -> (n,). One value alone goes for every row.

@@ -42,7 +42,7 @@ def find_class(name: str, module: str) -> type[Recommender] | None:
             if answer.class_name == name and module in question.modules:
                 return question.load(answer)
     if module == BASELINES:
-        found = getattr(importlib.import_module(BASELINES), str(name), None)
+        found = getattr(importlib.import_module(BASELINES), name, None)
         if (
             isinstance(found, type)
             and issubclass(found, Recommender)

@@ -37,14 +37,14 @@ class NextItem(Recommender):
         return model
 
     def _epochs(self, data: Dataset, rng: np.random.Generator) -> Iterator[Epoch]:
-        rows = Sequences.of(data).padded(self.length + 1) + 1  # (n_users, length + 1); 0 is padding
-        rows = rows[(rows > 0).sum(axis=1) > 1].astype("int32")
+        rows = Sequences.of(data).histories(self.length + 1)  # (n_users, length + 1); 0 is padding
+        rows = rows[(rows > 0).sum(axis=1) > 1]
         while True:
             batch = rows[rng.permutation(len(rows))]
             yield Epoch({"history": batch[:, :-1]}, batch[:, -1] - 1)
 
     def _fit(self, data: Dataset) -> None:
-        self.histories_ = (Sequences.of(data).padded(self.length) + 1).astype("int32")
+        self.histories_ = Sequences.of(data).histories(self.length)
         self.model_, self.history_ = train(
             lambda: self.build(data),
             self._epochs(data, np.random.default_rng(self.seed)),
