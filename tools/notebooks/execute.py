@@ -28,6 +28,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import claims
 import nbformat
 from compare import label, merge
 from feed import feed
@@ -202,6 +203,7 @@ def check(
     if problem:
         outcome.failures.append(problem)
     else:
+        outcome.failures += claims.faults(fresh, path.stem)
         merged, differences = merge(old, fresh, options.pictures, paths)
         text = nbformat.writes(merged).rstrip("\n") + "\n"
         size = len(text.encode() if options.update else max(text, committed, key=len).encode())
