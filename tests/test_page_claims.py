@@ -145,6 +145,22 @@ def test_an_opinion_is_no_claim(claims: ModuleType) -> None:
     assert claims.claiming("More data is better.", "en") == ["More data is better."]
 
 
+def test_what_is_quoted_is_no_claim(claims: ModuleType) -> None:
+    assert claims.claiming('It says *because you watched it*, and "deep is better".', "en") == []
+    assert claims.claiming("理由是现成的：“因为你看过”。", "zh") == []
+    assert claims.claiming("It is *much* better.", "en") == ["It is *much* better."]
+    strong = dataclasses.replace(TEXTS[0], sentence='"EASE is better than the cosine."')
+    (fault,) = claims.claim_faults(page(claims=GOOD), [strong, TEXTS[1]])
+    assert "better than the cosine" in fault
+
+
+def test_what_fails_need_not_be_true(claims: ModuleType) -> None:
+    rubric = list(TEXTS[0].rubric)
+    rubric[0] = rubric[0]._replace(text="Deep is better than wide.")
+    planted = dataclasses.replace(TEXTS[0], rubric=tuple(rubric))
+    assert claims.claim_faults(page(claims=GOOD), [planted, TEXTS[1]]) == []
+
+
 def test_pages_to_come_are_built_and_named_once(claims: ModuleType) -> None:
     from keras_recs.questions import QUESTIONS
 
