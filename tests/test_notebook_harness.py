@@ -38,6 +38,7 @@ compare = load("compare")
 pages = load("pages")
 load("claims")
 load("feed")
+load("editions")
 execute = load("execute")
 
 
