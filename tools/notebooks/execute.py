@@ -28,6 +28,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import figures
 import nbformat
 from compare import label, merge
 from feed import feed
@@ -203,6 +204,7 @@ def check(
         outcome.failures.append(problem)
     else:
         merged, differences = merge(old, fresh, options.pictures, paths)
+        outcome.failures += figures.check(merged, path.stem)
         text = nbformat.writes(merged).rstrip("\n") + "\n"
         size = len(text.encode() if options.update else max(text, committed, key=len).encode())
         if size > LARGEST:
