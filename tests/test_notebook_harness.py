@@ -38,6 +38,7 @@ compare = load("compare")
 pages = load("pages")
 load("feed")
 load("editions")
+load("parts")
 execute = load("execute")
 
 
