@@ -176,12 +176,13 @@ def resolved(dotted: str) -> Any:
 
 
 def cells(stem: str) -> Iterator[str]:
-    """The Markdown of a notebook; nothing where notebooks are not installed."""
-    file = NOTEBOOKS / f"{stem}.ipynb"
-    if file.is_file():
-        for cell in json.loads(file.read_text(encoding="utf8"))["cells"]:
-            if cell["cell_type"] == "markdown":
-                yield "".join(cell["source"])
+    """The Markdown of a notebook and of its Chinese edition; nothing where notebooks are not
+    installed."""
+    for file in (NOTEBOOKS / f"{stem}.ipynb", NOTEBOOKS / "zh" / f"{stem}.ipynb"):
+        if file.is_file():
+            for cell in json.loads(file.read_text(encoding="utf8"))["cells"]:
+                if cell["cell_type"] == "markdown":
+                    yield "".join(cell["source"])
 
 
 def of_question(number: int) -> str:

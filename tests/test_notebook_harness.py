@@ -37,6 +37,7 @@ outputs = load("outputs")
 compare = load("compare")
 pages = load("pages")
 load("feed")
+load("editions")
 execute = load("execute")
 
 

@@ -43,8 +43,9 @@ def test_what_is_built_has_all_its_files_and_nothing_else_lies_about(
 
 
 def test_the_folder_of_notebooks_holds_notebooks() -> None:
-    shown = [path for path in (ROOT / "notebooks").iterdir() if not path.name.startswith(".")]
-    assert shown and {path.suffix for path in shown} == {".ipynb"}
+    shown = [path for path in (ROOT / "notebooks").rglob("*") if not path.name.startswith(".")]
+    files = [path for path in shown if path.is_file() and ".ipynb_checkpoints" not in path.parts]
+    assert files and {path.suffix for path in files} == {".ipynb"}
 
 
 @pytest.mark.parametrize("q", [q for q in QUESTIONS if q.built], ids=lambda q: q.stem)

@@ -7,7 +7,7 @@
 Each notebook runs from top to bottom in a fresh kernel of this interpreter, in the notebooks
 folder. The exit code is 0 where all is well, 1 where a notebook failed, 2 where the command makes
 no sense. `compare.py` says which differences count. `feed.py` fills the cells that hold the texts
-of the interview.
+of the interview, and `editions.py` brings the Chinese edition up to date where there is one.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ from pathlib import Path
 
 import nbformat
 from compare import label, merge
-from feed import feed
+from editions import follow
+from feed import chinese_of, feed, language_of
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
@@ -185,11 +186,12 @@ def check(
     begin = time.perf_counter()
     committed = path.read_text(encoding="utf-8")
     old = normalise(nbformat.reads(committed, as_version=4))
-    fed, stale = feed(old, path.stem)
+    language = language_of(path)
+    fed, stale = feed(old, path.stem, language)
     if options.update:
         old, stale = (
             fed,
-            feed(fed, path.stem)[1],
+            feed(fed, path.stem, language)[1],
         )  # what feeding cannot mend: a wrong mark, a cell too few
     outcome.failures += stale
     fresh, problem = run_notebook(old, options, kernels, started)
@@ -214,7 +216,10 @@ def check(
             if text != committed:
                 write(path, text)
 
-    write_page(fresh, path.stem, options.pages)
+    other = f"zh/{path.stem}.html" if chinese_of(path).exists() else None
+    write_page(fresh, options.pages / f"{path.stem}.html", "en", other)
+    # A Chinese edition follows what is committed of the English one.
+    outcome.failures += follow(path, options.pages, options.update and not outcome.failures)
     outcome.word = "FAILED" if outcome.failures else outcome.word
     outcome.seconds = time.perf_counter() - begin
     return outcome

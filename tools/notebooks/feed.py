@@ -2,8 +2,9 @@
 stale.
 
 Such a cell names its kind in its metadata: {"keras_recs": "sixty-seconds"}. Its source is written
-from `keras_recs/interview/texts/`, the one place where these texts are edited. `execute.py
---update` does so when it runs a notebook; to write the cells without running anything:
+from `keras_recs/interview/texts/`, the one place where these texts are edited: in one language where
+the notebook has a Chinese edition (`editions.py`), else in both. `execute.py --update` does so when
+it runs a notebook; to write the cells without running anything:
 
     python tools/notebooks/feed.py
 """
@@ -22,13 +23,28 @@ from keras_recs.interview.cells import KINDS, cell
 from keras_recs.questions import QUESTIONS
 
 MARK = "keras_recs"  # cell metadata: the kind of text that the cell holds
+CHINESE = "zh"  # the language, and the folder of its editions beside the English notebooks
 
 
-def feed(notebook: NotebookNode, stem: str) -> tuple[NotebookNode, list[str]]:
+def chinese_of(path: Path) -> Path:
+    """Where the Chinese edition of an English notebook lies, if it has one."""
+    return path.parent / CHINESE / path.name
+
+
+def language_of(path: Path) -> str | None:
+    """The language of the texts in this notebook; None where both stand in its cells."""
+    if path.parent.name == CHINESE:
+        return CHINESE
+    return "en" if chinese_of(path).exists() else None
+
+
+def feed(
+    notebook: NotebookNode, stem: str, language: str | None = None
+) -> tuple[NotebookNode, list[str]]:
     """A copy of `notebook` that holds today's texts, and in what `notebook` differs from it.
 
     A notebook whose name is that of a built question has to have one cell of each kind; others have
-    none."""
+    none. `language` is that of the texts, None for both."""
     fed = copy.deepcopy(notebook)
     built = {q.stem: q for q in QUESTIONS if q.built}
     marks = [
@@ -45,7 +61,7 @@ def feed(notebook: NotebookNode, stem: str) -> tuple[NotebookNode, list[str]]:
                 f"are marked, with one of {', '.join(KINDS)}"
             )
             continue
-        source = cell(built[stem], kind)
+        source = cell(built[stem], kind, language)
         if fed.cells[index].source != source:
             fed.cells[index].source = source
             differences.append(
@@ -63,8 +79,9 @@ def feed(notebook: NotebookNode, stem: str) -> tuple[NotebookNode, list[str]]:
 def main(folder: Path) -> None:
     """Writes the stale cells of all notebooks in `folder`; their code and outputs stay as they
     are."""
-    for path in sorted(folder.glob("*.ipynb")):
-        fed, differences = feed(nbformat.read(path, as_version=4), path.stem)
+    for path in sorted([*folder.glob("*.ipynb"), *folder.glob(f"{CHINESE}/*.ipynb")]):
+        notebook = nbformat.read(path, as_version=4)
+        fed, differences = feed(notebook, path.stem, language_of(path))
         if differences:
             write(path, nbformat.writes(fed).rstrip("\n") + "\n")
             print(*differences, sep="\n")

@@ -12,7 +12,10 @@ from pathlib import Path
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 
-STYLE = ".jp-RenderedMarkdown pre {font-family: monospace !important}"
+STYLE = """
+.jp-RenderedMarkdown pre {font-family: monospace !important}
+.edition {text-align: right; margin: 1em 2em 0; font-family: sans-serif}
+"""
 
 
 def write(path: Path, text: str) -> None:
@@ -23,25 +26,43 @@ def write(path: Path, text: str) -> None:
     os.replace(part, path)
 
 
-def write_page(notebook: NotebookNode, name: str, pages: Path) -> None:
-    """Writes the page of an executed notebook."""
-    exporter = HTMLExporter(template_name="lab")
+def write_page(notebook: NotebookNode, page: Path, language: str, other: str | None = None) -> None:
+    """Writes the page of an executed notebook.
+
+    Args:
+        notebook: with its outputs.
+        page: the file to write.
+        language: en or zh, the language of the page.
+        other: a link from this page to that of the other edition, None where there is none.
+    """
+    exporter = HTMLExporter(template_name="lab", language_code=language)
     exporter.log.setLevel(logging.ERROR)
-    page, _ = exporter.from_notebook_node(
-        notebook, {"metadata": {"name": title_of(notebook, name)}}
+    title = title_of(notebook, page.stem)
+    text, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": title}})
+    text = text.replace("</head>", f"<style>{STYLE}</style></head>", 1)
+    if other is not None:
+        text = re.sub(r"<body[^>]*>", lambda body: body[0] + _link(language, other), text, count=1)
+    write(page, text)
+
+
+def _link(language: str, other: str) -> str:
+    """A line at the top of a page that leads to its other edition."""
+    name, target = ("English", "en") if language == "zh" else ("中文版", "zh")
+    return (
+        f'<p class="edition"><a href="{html.escape(other)}" hreflang="{target}" '
+        f'lang="{target}">{name}</a></p>'
     )
-    write(pages / f"{name}.html", page.replace("</head>", f"<style>{STYLE}</style></head>", 1))
 
 
 def write_index(folder: Path, pages: Path) -> None:
-    """Lists the pages of all notebooks that have one, whether they ran just now or earlier."""
+    """Lists the pages of all notebooks that have one, whether they ran just now or earlier, each
+    with its Chinese edition."""
     lines = []
     for path in sorted(folder.glob("*.ipynb")):
-        page = pages / f"{path.stem}.html"
-        if page.exists():
-            title = re.search(r"<title>(.*?)</title>", page.read_text(encoding="utf-8"), re.DOTALL)
-            text = title[1].strip() if title else path.stem
-            lines.append(f'<li><a href="{html.escape(page.name)}">{text}</a></li>')
+        names = {"en": f"{path.stem}.html", "zh": f"zh/{path.stem}.html"}
+        links = [_entry(pages / name, name, language) for language, name in names.items()]
+        if any(links):
+            lines.append(f"<li>{' · '.join(filter(None, links))}</li>")
     head = [
         "<!doctype html>",
         '<html lang="en">',
@@ -50,6 +71,16 @@ def write_index(folder: Path, pages: Path) -> None:
     ]
     body = ["<h1>Notebooks</h1>", "<ul>", *lines, "</ul>", "</html>"]
     write(pages / "index.html", "\n".join([*head, *body]) + "\n")
+
+
+def _entry(page: Path, name: str, language: str) -> str:
+    """The link to a page, under its title; empty where the page is not there."""
+    if not page.exists():
+        return ""
+    title = re.search(r"<title>(.*?)</title>", page.read_text(encoding="utf-8"), re.DOTALL)
+    text = title[1].strip() if title else page.stem
+    lang = "" if language == "en" else f' lang="{language}"'
+    return f'<a href="{html.escape(name)}"{lang}>{text}</a>'
 
 
 def title_of(notebook: NotebookNode, name: str) -> str:
