@@ -87,7 +87,7 @@ def wrong_eases(x: np.ndarray, reg: float) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.shape
-@pytest.mark.needs("_HistoryTimesWeights.explain", "ItemCF._similarity", "EASE._fit")
+@pytest.mark.needs("_HistoryTimesWeights.explain", "ItemCF.similarities", "EASE._fit")
 def test_shapes(answer: ModuleType, crowd: Dataset) -> None:
     """W has a row and a column per item, scores a row per user."""
     for recommender in (answer.ItemCF(), answer.ItemCF(n_neighbors=3), answer.EASE()):
@@ -116,7 +116,7 @@ def test_shapes(answer: ModuleType, crowd: Dataset) -> None:
         )
 
 
-@pytest.mark.needs("ItemCF._similarity")
+@pytest.mark.needs("ItemCF.similarities")
 def test_cosine_is_worked_out_by_hand(answer: ModuleType) -> None:
     """Cosine: users in common over the root of the product of audiences."""
     weights = dense(answer.ItemCF("cosine").fit(from_matrix(HAND)).weights_)
@@ -147,7 +147,7 @@ def test_cosine_is_worked_out_by_hand(answer: ModuleType) -> None:
     )
 
 
-@pytest.mark.needs("ItemCF._similarity")
+@pytest.mark.needs("ItemCF.similarities")
 @pytest.mark.parametrize("penalty", [0.0, 0.5, 1.0])
 def test_conditional_probability_is_worked_out_by_hand(answer: ModuleType, penalty: float) -> None:
     """Conditional: of those who met i, the share who met j, with a penalty for j's popularity; not symmetric."""
@@ -185,7 +185,7 @@ def test_conditional_probability_is_worked_out_by_hand(answer: ModuleType, penal
     )
 
 
-@pytest.mark.needs("ItemCF._similarity")
+@pytest.mark.needs("ItemCF.similarities")
 def test_cosines_equal_scipys(answer: ModuleType, crowd: Dataset) -> None:
     """Cosine and adjusted cosine equal SciPy's cosine on the items' columns."""
     binary = crowd.matrix().toarray()
@@ -220,7 +220,7 @@ def test_cosines_equal_scipys(answer: ModuleType, crowd: Dataset) -> None:
     )
 
 
-@pytest.mark.needs("ItemCF._similarity")
+@pytest.mark.needs("ItemCF.similarities")
 def test_shrinkage_discounts_small_overlaps(answer: ModuleType, crowd: Dataset) -> None:
     """Shrinkage multiplies by n / (n + shrinkage), with n the users in common."""
     together = (crowd.matrix().T @ crowd.matrix()).toarray()
@@ -249,7 +249,7 @@ def test_shrinkage_discounts_small_overlaps(answer: ModuleType, crowd: Dataset) 
 
 
 @pytest.mark.parametrize("similarity", ["cosine", "conditional", "adjusted_cosine"])
-@pytest.mark.needs("ItemCF._similarity")
+@pytest.mark.needs("ItemCF.similarities")
 def test_blocks_do_not_change_who_is_in_common(
     answer: ModuleType, crowd: Dataset, monkeypatch: pytest.MonkeyPatch, similarity: str
 ) -> None:
@@ -290,7 +290,7 @@ def test_ease_looks_at_who_met_what_and_at_nothing_else(answer: ModuleType, crow
     )
 
 
-@pytest.mark.needs("ItemCF._similarity")
+@pytest.mark.needs("ItemCF.similarities")
 def test_only_the_nearest_neighbours_speak(answer: ModuleType, crowd: Dataset) -> None:
     """With `n_neighbors=k`, every row of W keeps its k largest entries and loses the rest."""
     full = dense(answer.ItemCF().fit(crowd).weights_)
@@ -328,7 +328,7 @@ def test_only_the_nearest_neighbours_speak(answer: ModuleType, crowd: Dataset) -
         )
 
 
-@pytest.mark.needs("ItemCF._similarity", "EASE._fit")
+@pytest.mark.needs("ItemCF.similarities", "EASE._fit")
 def test_a_score_is_history_times_weights(answer: ModuleType, crowd: Dataset) -> None:
     """The score of j sums W[i, j] over the items i of the history, and nothing else."""
     met = crowd.matrix().toarray()
@@ -350,7 +350,7 @@ def test_a_score_is_history_times_weights(answer: ModuleType, crowd: Dataset) ->
         )
 
 
-@pytest.mark.needs("ItemCF._similarity")
+@pytest.mark.needs("ItemCF.similarities")
 def test_blocks_change_nothing(
     answer: ModuleType, crowd: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -367,7 +367,7 @@ def test_blocks_change_nothing(
         )
 
 
-@pytest.mark.needs("ItemCF._similarity")
+@pytest.mark.needs("ItemCF.similarities")
 def test_a_table_that_does_not_fit_into_memory_is_refused(
     answer: ModuleType, crowd: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -392,7 +392,7 @@ def test_a_table_that_does_not_fit_into_memory_is_refused(
             answer.EASE().fit(crowd)
 
 
-@pytest.mark.needs("ItemCF._similarity", "EASE._fit")
+@pytest.mark.needs("ItemCF.similarities", "EASE._fit")
 def test_an_item_nobody_met_is_like_no_other(answer: ModuleType) -> None:
     """An item without an audience has the similarity 0 to all, not NaN, and finite scores."""
     lonely = from_matrix(np.hstack([HAND, np.zeros((4, 1))]))
@@ -429,7 +429,7 @@ def test_an_item_nobody_met_is_like_no_other(answer: ModuleType) -> None:
         )
 
 
-@pytest.mark.needs("ItemCF._similarity")
+@pytest.mark.needs("ItemCF.similarities")
 @pytest.mark.parametrize(
     "settings",
     [
@@ -459,7 +459,7 @@ def test_an_update_equals_a_refit(answer: ModuleType, crowd: Dataset, settings: 
         dense(cf.weights_),
         dense(refit.weights_),
         "weights after updates are those of a new fit: with an audience grow the row and the column of its "
-        "item, which asks `_similarity` for one item against all and for all against one",
+        "item, which asks `similarities` for one item against all and for all against one",
         abs=1e-6,
         mistakes={
             "the updates changed nothing": before,
@@ -489,7 +489,7 @@ def test_an_update_equals_a_refit(answer: ModuleType, crowd: Dataset, settings: 
     )
 
 
-@pytest.mark.needs("ItemCF._similarity")
+@pytest.mark.needs("ItemCF.similarities")
 def test_an_update_that_cannot_be_exact_is_refused(answer: ModuleType, crowd: Dataset) -> None:
     """Adjusted cosine and unknown ids are refused, and nothing changes."""
     cf = answer.ItemCF("adjusted_cosine").fit(crowd)
@@ -715,7 +715,7 @@ def test_equal_parts_stand_in_the_order_of_the_ids(answer: ModuleType) -> None:
     )
 
 
-@pytest.mark.needs("_HistoryTimesWeights.explain", "ItemCF._similarity", "EASE._fit")
+@pytest.mark.needs("_HistoryTimesWeights.explain", "ItemCF.similarities", "EASE._fit")
 @pytest.mark.parametrize("recency", [None, 3.0])
 def test_explanations_sum_to_the_score(
     answer: ModuleType, crowd: Dataset, recency: float | None
@@ -779,7 +779,7 @@ def test_explanations_sum_to_the_score(
             )
 
 
-@pytest.mark.needs("ItemCF._similarity", "EASE._fit")
+@pytest.mark.needs("ItemCF.similarities", "EASE._fit")
 def test_recency_weighs_the_history_and_leaves_the_weights(
     answer: ModuleType, crowd: Dataset
 ) -> None:
@@ -806,7 +806,7 @@ def test_recency_weighs_the_history_and_leaves_the_weights(
 
 
 @pytest.mark.data
-@pytest.mark.needs("ItemCF._similarity", "EASE._fit")
+@pytest.mark.needs("ItemCF.similarities", "EASE._fit")
 @pytest.mark.parametrize(
     ("name", "settings", "floor"),
     [("ItemCF", {}, 0.195), ("EASE", {}, 0.2009), ("EASE", {"recency": 10.0}, 0.25)],

@@ -45,7 +45,6 @@ TO_COME = frozenset(
         "q08_deep_learning",
         "q10_graph_embedding",
         "q11_implicit_mf",
-        "q12_item_cf",
         "q18_gcn",
     }
 )

@@ -140,7 +140,7 @@ class ItemCF(_HistoryTimesWeights):
         for run in row_blocks(len(rows), n_items):
             block = rows[run]
             products = inner_products(self.profiles_, block)  # (len(block), n_items)
-            similarity = self._similarity(products, block[:, None], np.arange(n_items))
+            similarity = self.similarities(products, block[:, None], np.arange(n_items))
             similarity[np.arange(len(block)), block] = 0  # an item is no neighbour of itself
             if self.n_neighbors is not None:
                 similarity = strongest(similarity, self.n_neighbors)
@@ -153,7 +153,7 @@ class ItemCF(_HistoryTimesWeights):
         "Turn inner products into similarities: cosine, or conditional with its penalty; then "
         "shrink."
     )
-    def _similarity(
+    def similarities(
         self, products: np.ndarray, i: np.ndarray | int, j: np.ndarray | int
     ) -> np.ndarray:
         """Similarity of items `i` and `j` (indices that broadcast) from the inner products of their
@@ -203,8 +203,8 @@ class ItemCF(_HistoryTimesWeights):
         products = inner_products(self.profiles_, np.array([i]))[0]  # (n_items,)
         everyone = np.arange(len(products))
         if self.n_neighbors is None:
-            self.weights_[i] = self._similarity(products, i, everyone)
-            self.weights_[:, i] = self._similarity(products, everyone, i)
+            self.weights_[i] = self.similarities(products, i, everyone)
+            self.weights_[:, i] = self.similarities(products, everyone, i)
             self.weights_[i, i] = 0
         else:
             # rows with an audience in common with the item are chosen anew, the others kept
