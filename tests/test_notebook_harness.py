@@ -36,6 +36,7 @@ v4 = nbformat.v4
 outputs = load("outputs")
 compare = load("compare")
 pages = load("pages")
+load("claims")
 load("feed")
 load("editions")
 execute = load("execute")

@@ -107,7 +107,7 @@ ALLOWED: dict[str, set[str]] = {
     "terminal": {"questions"},
     "interview": {"questions", "terminal", "utils"},
     "practice": {"questions", "terminal", "interview", "utils"},
-    "teaching": {"data", "core", "questions", "practice"},
+    "teaching": {"data", "core", "evaluation", "answers", "questions", "practice"},
     "cli": {
         "keras_recs",  # for its version
         "utils",

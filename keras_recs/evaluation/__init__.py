@@ -11,6 +11,7 @@ from keras_recs.evaluation.baselines import (
 from keras_recs.evaluation.comparison import Comparison, compare
 from keras_recs.evaluation.events import BaseRateRecommender, evaluate_events
 from keras_recs.evaluation.leaderboard import Row, leaderboard, render
+from keras_recs.evaluation.linear import GenreRidge, ItemRidge, TruncatedSVD
 from keras_recs.evaluation.measuring import evaluate, evaluate_scores
 from keras_recs.evaluation.protocols import (
     PROTOCOLS,
@@ -33,8 +34,10 @@ __all__ = [
     "Comparison",
     "Evaluation",
     "EventPrediction",
+    "GenreRidge",
     "GlobalMeanRecommender",
     "ItemKNNRecommender",
+    "ItemRidge",
     "PopularityRecommender",
     "Protocol",
     "RandomRecommender",
@@ -43,6 +46,7 @@ __all__ = [
     "RecentPopularityRecommender",
     "Regret",
     "Row",
+    "TruncatedSVD",
     "compare",
     "evaluate",
     "evaluate_events",

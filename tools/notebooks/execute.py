@@ -28,6 +28,8 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import claims
+import figures
 import nbformat
 from compare import label, merge
 from editions import follow
@@ -204,7 +206,9 @@ def check(
     if problem:
         outcome.failures.append(problem)
     else:
+        outcome.failures += claims.faults(fresh, path.stem)
         merged, differences = merge(old, fresh, options.pictures, paths)
+        outcome.failures += figures.check(merged, path.stem)
         text = nbformat.writes(merged).rstrip("\n") + "\n"
         size = len(text.encode() if options.update else max(text, committed, key=len).encode())
         if size > LARGEST:

@@ -1,0 +1,231 @@
+"""The closed-form rivals against their definitions, and the bench that fits each model once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from keras_recs.answers.q12_item_cf import EASE, ItemCF
+from keras_recs.core.hyperparameters import Seed
+from keras_recs.core.recommender import Recommender
+from keras_recs.data import Dataset, ItemFeatures, Split, from_matrix, split, split_random
+from keras_recs.evaluation import PopularityRecommender, RandomRecommender, evaluate
+from keras_recs.evaluation.linear import GenreRidge, ItemRidge, TruncatedSVD
+from keras_recs.teaching import Bench, Claim, Setting
+from keras_recs.testing import check_recommender, nasty
+
+
+@pytest.fixture(scope="module")
+def table() -> np.ndarray:
+    """40 users of two tastes, 12 items."""
+    rng = np.random.default_rng(3)
+    taste = np.repeat([0, 1], 20)[:, None] == np.repeat([0, 1], 6)
+    return (rng.random((40, 12)) < np.where(taste, 0.7, 0.15)).astype(float)
+
+
+@pytest.fixture(scope="module")
+def log(table: np.ndarray) -> Dataset:
+    users, items = np.nonzero(table)
+    order = np.random.default_rng(0).permutation(len(users))
+    return Dataset.from_arrays(users[order], items[order], timestamps=np.arange(len(users)))
+
+
+@pytest.mark.parametrize("rank", [2, 3, 12])
+@pytest.mark.parametrize("shrinkage", [0.0, 1.5])
+def test_svd_is_the_shrunken_decomposition(table: np.ndarray, rank: int, shrinkage: float) -> None:
+    u, s, vt = np.linalg.svd(table, full_matrices=False)
+    expected = (u[:, :rank] * np.maximum(s[:rank] - shrinkage, 0)) @ vt[:rank]
+    model = TruncatedSVD(rank, shrinkage).fit(from_matrix(table))
+    assert np.allclose(model.score(np.arange(40)), expected, atol=1e-4)
+
+
+def test_shrinkage_is_the_l2_penalty_on_both_factors(table: np.ndarray) -> None:
+    """At the solution of ½|X - U Vᵀ|² + s/2 (|U|² + |V|²), both gradients vanish."""
+    shrinkage = 1.5
+    model = TruncatedSVD(12, shrinkage).fit(from_matrix(table))
+    root = np.sqrt(np.linalg.norm(model.user_factors_, axis=0))  # √(S - s), both sides alike
+    u = model.user_factors_ / root
+    v = model.item_factors_ * root
+    left = u @ v.T - table
+    assert np.abs(left @ v + shrinkage * u).max() < 1e-3
+    assert np.abs(left.T @ u + shrinkage * v).max() < 1e-3
+
+
+def test_ridge_is_a_regression_of_each_item_on_all(table: np.ndarray) -> None:
+    from sklearn.linear_model import Ridge
+
+    model = ItemRidge(reg=3.0).fit(from_matrix(table))
+    for item in range(12):
+        weights = Ridge(alpha=3.0, fit_intercept=False).fit(table, table[:, item]).coef_
+        assert np.allclose(model.weights_[:, item], weights, atol=1e-5)
+    assert np.diag(model.weights_).min() > 0.1, "nothing forbids an item to explain itself"
+
+
+def test_genres_place_an_item_without_events() -> None:
+    labels = ItemFeatures(list("abcdef"), genres=[("x",)] * 3 + [("y",)] * 3)
+    users, items = zip(("u", "a"), ("u", "b"), ("v", "d"), ("v", "e"), strict=True)
+    data = Dataset.from_arrays(
+        ["u", "u", "v", "v", "w"], ["a", "b", "d", "e", "a"], item_features=labels
+    )
+    assert len(users) == len(items)
+    model = GenreRidge().fit(data)
+    scores = model.score(["u", "v"])
+    c, f = data.item_ids.index("items", ["c", "f"])
+    assert scores[0, c] > scores[0, f] and scores[1, f] > scores[1, c]
+    assert np.isclose(scores[0, c], scores[0, data.item_ids.index("items", ["a"])[0]])
+
+
+@pytest.mark.parametrize("rival", [TruncatedSVD(4, 0.5), ItemRidge(5.0)])
+def test_rivals_keep_the_contract(rival: Recommender) -> None:
+    check_recommender(rival)
+
+
+@pytest.mark.parametrize("rival", [TruncatedSVD(3, 0.1), ItemRidge(5.0), EASE(5.0)])
+def test_rivals_take_nasty_data(rival: Recommender) -> None:
+    data = nasty()
+    assert np.isfinite(rival.fit(data).score(data.user_ids.ids)).all()
+
+
+# --- the bench ------------------------------------------------------------------------------------
+
+
+class Counting(PopularityRecommender):
+    fits = 0
+
+    def _fit(self, data: Dataset) -> None:
+        Counting.fits += 1
+        super()._fit(data)
+
+
+@dataclass(eq=False, repr=False)
+class Drawn(Recommender):
+    """Scores drawn from a seed: two seeds are two models."""
+
+    seed: Seed = 0
+
+    def _fit(self, data: Dataset) -> None:
+        self.scores_ = np.random.default_rng(self.seed).random((data.n_users, data.n_items))
+
+    def _score(self, users: np.ndarray) -> np.ndarray:
+        return self.scores_[users].astype(np.float32)
+
+
+@pytest.fixture
+def bench(log: Dataset) -> Bench:
+    train, test = split_random(log, 0.3, seed=1)
+    return Bench({"by time": split(log, "P1"), "random": Split("P1", train, test)}, k=3)
+
+
+def test_each_model_is_fitted_once_on_each_split(bench: Bench) -> None:
+    Counting.fits = 0
+    for _ in range(3):
+        bench.evaluation(Counting(), "by time")
+        bench.evaluation(Counting(), "random")
+    assert Counting.fits == 2
+
+
+def test_seeds_are_models_of_their_own(bench: Bench) -> None:
+    one, other = (bench.evaluation(Drawn(seed), "by time") for seed in (0, 1))
+    assert one is not other and not np.array_equal(one.per_user["ndcg@3"], other.per_user["ndcg@3"])
+    both = bench.evaluation([Drawn(0), Drawn(1)], "by time")
+    expected = (one.per_user["ndcg@3"] + other.per_user["ndcg@3"]) / 2
+    assert np.allclose(both.per_user["ndcg@3"], expected)
+    assert np.isclose(both.metrics["ndcg@3"], expected.mean())
+
+
+def test_the_model_that_is_given_stays_unfitted(bench: Bench) -> None:
+    model = EASE()
+    bench.evaluation(model, "by time")
+    assert not hasattr(model, "weights_") and hasattr(bench.fitted(model, "by time"), "weights_")
+
+
+def test_functions_are_told_apart(bench: Bench) -> None:
+    def ones(train: Dataset) -> np.ndarray:
+        return np.ones((train.n_users, train.n_items))
+
+    def popular(train: Dataset) -> np.ndarray:
+        return ones(train) * train.popularity
+
+    same = bench.evaluation(PopularityRecommender(), "random").metrics
+    assert bench.evaluation(popular, "random").metrics["ndcg@3"] == same["ndcg@3"]
+    assert bench.evaluation(ones, "random").metrics["ndcg@3"] != same["ndcg@3"]
+
+
+def test_candidates_alone_are_ranked(log: Dataset) -> None:
+    parts = split(log, "P1")
+    some = [0, 1, 2, 3]
+    bench = Bench({"some": Setting(parts, candidates=some)}, k=3)
+    evaluation = bench.evaluation(ItemCF(), "some")
+    scores = ItemCF().fit(parts.train).score(parts.train.user_ids.ids)
+    scores[:, 4:] = -np.inf
+    from keras_recs.evaluation import evaluate_scores
+
+    assert evaluation.metrics == evaluate_scores(scores, parts, k=3).metrics
+
+
+def test_splits_about_different_tasks_are_refused() -> None:
+    data = Dataset.from_arrays([1, 1, 2, 2] * 3, [1, 2, 1, 3] * 3, [3.0] * 12, range(12))
+    with pytest.raises(ValueError, match="one task.*ratings"):
+        Bench({"lists": split(data, "P1"), "ratings": split_random(data, 0.3)})
+    with pytest.raises(ValueError, match="one entry"):
+        Bench({})
+
+
+# --- rivals and claims ----------------------------------------------------------------------------
+
+
+def test_the_table_has_all_rivals_and_marks_the_best(bench: Bench) -> None:
+    table = bench.rivals({"drawn": Drawn()})
+    rows = table.metadata()["keras_recs"]["rivals"]["rows"]
+    assert {"popularity", "item CF", "EASE", "ALS", "truncated SVD", "ridge", "drawn"} <= set(rows)
+    assert "EASE, recent events first" in rows and "genres only" not in rows
+    best = table.best("by time")
+    top = max(rows, key=lambda name: table.evaluations[name]["by time"].metrics[table.metric])
+    assert top in best and "drawn" not in best
+    data, _ = table._repr_mimebundle_()
+    shown = data["text/markdown"]
+    line = next(line for line in shown.splitlines() if line.startswith(f"| {top} |"))
+    assert "**" in line and "| drawn ★ |" in shown
+    plain = evaluate(
+        PopularityRecommender().fit(bench.settings["random"].split.train),
+        bench.settings["random"].split,
+        k=3,
+    )
+    assert f"{plain.metrics['ndcg@3']:.3f}" in shown
+
+
+def test_a_claim_that_holds_is_shown_with_its_interval(bench: Bench) -> None:
+    claim = Claim("EASE knows two tastes", EASE(5.0), Drawn(), "ndcg@3", {"random": ">"})
+    table = bench.claims([claim, Claim("W has a zero diagonal", shown="the derivation")])
+    text = repr(table)
+    assert "EASE(reg=5.0) − Drawn" in text and "EASE(reg=5.0) is better" in text
+    assert "the derivation" in text and "[+0." in text
+
+
+@pytest.mark.parametrize("sign", ["<", "="])
+def test_a_claim_that_the_data_contradict_is_an_error(bench: Bench, sign: str) -> None:
+    claim = Claim("not so", EASE(5.0), Drawn(), "ndcg@3", {"random": sign})
+    with pytest.raises(AssertionError, match="not so.*A is better"):
+        bench.claims([claim])
+
+
+def test_no_clear_difference_cannot_be_claimed_as_a_win(bench: Bench) -> None:
+    alike = Claim("one seed wins", Drawn(0), Drawn(2), "ndcg@3", {"random": ">"})
+    with pytest.raises(AssertionError, match="no clear difference"):
+        bench.claims([alike])
+
+
+def test_a_claim_needs_evidence() -> None:
+    with pytest.raises(ValueError, match="a comparison or a proof"):
+        Claim("EASE is better")
+    with pytest.raises(ValueError, match="a comparison or a proof"):
+        Claim("EASE is better", EASE(), RandomRecommender())
+    with pytest.raises(ValueError, match="on\\['P1'\\].*'better'"):
+        Claim("EASE is better", EASE(), RandomRecommender(), on={"P1": "better"})
+
+
+def test_an_unknown_split_is_named(bench: Bench) -> None:
+    with pytest.raises(KeyError, match="by tiem"):
+        bench.claims([Claim("a", EASE(), ItemCF(), on={"by tiem": ">"})])
