@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from keras_recs.interview.cells import KINDS, cell
-from keras_recs.questions import question
+from keras_recs.questions import QUESTIONS, question
 
 nbformat = pytest.importorskip("nbformat")
 for needed in ("nbclient", "nbconvert", "ipykernel", "rich"):
@@ -24,6 +24,7 @@ sys.path.append(str(ROOT / "tools" / "notebooks"))
 editions = importlib.import_module("editions")
 feed = importlib.import_module("feed")
 pages = importlib.import_module("pages")
+parts = importlib.import_module("parts")
 execute = importlib.import_module("execute")
 
 v4 = nbformat.v4
@@ -302,3 +303,145 @@ def test_committed_editions_are_whole(place: Path) -> None:
     assert path.exists(), "a Chinese edition has its English notebook"
     english, chinese = editions.read_both(path)
     assert editions.differences(english, chinese, place.stem) == []
+
+
+# --- The parts of a page --------------------------------------------------------------------------
+
+
+def page(language: str = "en") -> Any:
+    """A page that has all its parts."""
+    made = v4.new_notebook()
+    made.cells.append(v4.new_markdown_cell(metadata={"keras_recs": "question"}))
+    for part in parts.PARTS:
+        heading = getattr(part, language)[0]
+        fed = {"keras_recs": part.name} if part.name in KINDS else {}
+        made.cells.append(
+            v4.new_markdown_cell(f"## {heading}\n\nText.", id=part.name, metadata=fed)
+        )
+        made.cells.append(v4.new_code_cell("print(1)", id=f"code-{part.name}"))
+    at(made, "sixty-seconds").metadata["tags"] = ["ten-minutes"]
+    at(made, "code-whiteboard").metadata["tags"] = ["whiteboard", "ten-minutes"]
+    at(made, "code-whiteboard").source = "\n".join(["x = 1"] * 30)
+    return feed.feed(made, STEM, language)[0]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_whole_page_has_no_faults(language: str) -> None:
+    assert parts.faults(page(language), language) == []
+    assert parts.faults(page(language), "zh" if language == "en" else "en") != []
+
+
+def swap_parts(made: Any) -> None:
+    a, b = (made.cells.index(at(made, name)) for name in ("claims", "evaluation"))
+    made.cells[a], made.cells[b] = made.cells[b], made.cells[a]
+
+
+def lose_a_part(made: Any) -> None:
+    made.cells.remove(at(made, "complexity"))
+
+
+def lose_the_question(made: Any) -> None:
+    made.cells[0].source, made.cells[0].metadata = "Hello.", nbformat.NotebookNode()
+
+
+def fence_a_heading(made: Any) -> None:
+    at(made, "complexity").source = f"```\n{at(made, 'complexity').source}\n```"
+
+
+def write_fifteen_lines(made: Any) -> None:
+    at(made, "code-data").source = "\n".join(["x = 1"] * 15)
+
+
+def use_a_private_attribute(made: Any) -> None:
+    at(made, "code-data").source = "%matplotlib inline\nmodel._fit(data)"
+
+
+def define_a_private_function(made: Any) -> None:
+    at(made, "code-data").source = "def _helper():\n    pass"
+
+
+def name_a_private_method(made: Any) -> None:
+    at(made, "data").source += " It calls `model._epochs(data)`."
+
+
+def erase_the_path(made: Any) -> None:
+    at(made, "sixty-seconds").metadata["tags"] = []
+
+
+def write_a_long_path(made: Any) -> None:
+    at(made, "derivation").metadata["tags"] = ["ten-minutes"]
+    at(made, "derivation").source += " word" * 1500
+
+
+def erase_the_whiteboard(made: Any) -> None:
+    at(made, "code-whiteboard").metadata["tags"] = ["ten-minutes"]
+    at(made, "code-whiteboard").source = "x = 1"
+
+
+def lose_what_fails(made: Any) -> None:
+    at(made, "rubric").source = at(made, "rubric").source.replace("fails", "breaks")
+
+
+def lose_the_sentence(made: Any) -> None:
+    at(made, "rubric").source = at(made, "rubric").source.partition("A strong candidate")[0]
+
+
+FAULTS = {
+    swap_parts: "the part claims stands before the part evaluation",
+    lose_a_part: "the part complexity is missing: a heading 'Complexity, and past one machine'",
+    lose_the_question: "does not begin with its question",
+    fence_a_heading: "the part complexity is missing",
+    write_fifteen_lines: "15 lines of code, 14 are the most",
+    use_a_private_attribute: "private names: _fit",
+    define_a_private_function: "private names: _helper",
+    name_a_private_method: "private names: _epochs",
+    erase_the_path: "the 60-second answer has no tag ten-minutes",
+    write_a_long_path: "1500 are the most",
+    erase_the_whiteboard: "no code cell has the tag whiteboard",
+    lose_what_fails: "the rubric has no 'fails'",
+    lose_the_sentence: "the rubric has no 'A strong candidate would say:'",
+}
+
+
+@pytest.mark.parametrize("plant", FAULTS, ids=lambda plant: plant.__name__)
+def test_a_fault_of_a_page_is_found(plant: Callable[[Any], None]) -> None:
+    made = page()
+    plant(made)
+    said = parts.faults(made)
+    assert FAULTS[plant] in said[0] and len(said) <= 2
+
+
+def test_names_that_only_look_private_and_signs_of_headings_pass() -> None:
+    made = page()
+    at(made, "code-data").source = "for _ in range(3):\n    print(a.__name__, '_fit', a.fit_)  # _x"
+    at(made, "claims").source = at(made, "claims").source.replace("shows it", "shows it ★")
+    at(made, "data").source += " $x_i$ and `user_id`, `score_`, `$p_{ij}$`."
+    assert parts.faults(made) == []
+
+
+def test_the_path_is_marked_and_listed(tmp_path: Path) -> None:
+    pages.write_page(page(), tmp_path / "a.html", "en")
+    text = (tmp_path / "a.html").read_text(encoding="utf8")
+    assert '<a href="#cell-id=code-whiteboard">On the whiteboard</a>' in text
+    assert 'id="cell-id=code-whiteboard"' in text
+    badges = re.findall(r'class="[^"]*celltag_ten-minutes', text)
+    assert len(badges) == 2 and "★ ten-minute path" in text
+
+
+@pytest.mark.parametrize("stem", [q.stem for q in QUESTIONS if q.built])
+def test_pages_are_whole_or_on_the_list(stem: str) -> None:
+    said = parts.page_faults(ROOT / "notebooks" / f"{stem}.ipynb")
+    if stem in parts.TO_COME:
+        assert said, "it is whole: take it off the list TO_COME"
+    else:
+        assert said == []
+
+
+def test_a_running_page_is_checked(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "TO_COME", frozenset())
+    assert execute.main(["--update"], folder=folder) == 1
+    assert "the part whiteboard is missing" in capsys.readouterr().out
+    ran = nbformat.read(folder / f"{STEM}.ipynb", 4)
+    assert at(ran, "code-1").outputs[0].text == "1\n"

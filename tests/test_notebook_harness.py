@@ -39,6 +39,7 @@ pages = load("pages")
 load("claims")
 load("feed")
 load("editions")
+load("parts")
 execute = load("execute")
 
 

@@ -63,7 +63,7 @@ RIVALS = {
         "genres only",
         "item CF",
         "EASE",
-        "EASE, recent events first",
+        "EASE, recent",
         "ALS",
         "truncated SVD",
         "ridge",
@@ -143,6 +143,11 @@ def test_an_opinion_is_no_claim(claims: ModuleType) -> None:
     assert claims.claiming("We think more data is better.", "en") == []
     assert claims.claiming("我们认为数据更多会更好。", "zh") == []
     assert claims.claiming("More data is better.", "en") == ["More data is better."]
+
+
+def test_a_question_is_no_claim(claims: ModuleType) -> None:
+    assert claims.claiming("Is more data better?", "en") == []
+    assert claims.claiming("数据更多就更好吗？", "zh") == []
 
 
 def test_what_is_quoted_is_no_claim(claims: ModuleType) -> None:

@@ -165,6 +165,21 @@ def test_candidates_alone_are_ranked(log: Dataset) -> None:
     assert evaluation.metrics == evaluate_scores(scores, parts, k=3).metrics
 
 
+def test_what_a_page_has_measured_is_not_fitted_again(log: Dataset) -> None:
+    parts = split(log, "P1")
+    drawn = evaluate(Drawn(3).fit(parts.train), parts, k=3)
+    bench = Bench(
+        {"by time": parts}, k=3, measured={("EASE", "by time"): drawn, ("own", "by time"): drawn}
+    )
+    table = bench.rivals(["own"])
+    assert table.evaluations["EASE"]["by time"] is drawn
+    assert table.evaluations["own"]["by time"] is drawn and table.own == ["own"]
+    assert table.evaluations["ridge"]["by time"] is not drawn
+    bench.claims([Claim("the same", "own", "EASE", "ndcg@3", {"by time": "="})])
+    with pytest.raises(KeyError, match="'other' was not measured.*EASE, own"):
+        bench.evaluation("other", "by time")
+
+
 def test_splits_about_different_tasks_are_refused() -> None:
     data = Dataset.from_arrays([1, 1, 2, 2] * 3, [1, 2, 1, 3] * 3, [3.0] * 12, range(12))
     with pytest.raises(ValueError, match="one task.*ratings"):
@@ -180,7 +195,7 @@ def test_the_table_has_all_rivals_and_marks_the_best(bench: Bench) -> None:
     table = bench.rivals({"drawn": Drawn()})
     rows = table.metadata()["keras_recs"]["rivals"]["rows"]
     assert {"popularity", "item CF", "EASE", "ALS", "truncated SVD", "ridge", "drawn"} <= set(rows)
-    assert "EASE, recent events first" in rows and "genres only" not in rows
+    assert "EASE, recent" in rows and "genres only" not in rows
     best = table.best("by time")
     top = max(rows, key=lambda name: table.evaluations[name]["by time"].metrics[table.metric])
     assert top in best and "drawn" not in best

@@ -19,8 +19,9 @@ from keras_recs.teaching.claims import Claim, ClaimTable, check_claim
 from keras_recs.teaching.rivals import RivalTable, rivals_for
 
 #: A recommender before `fit`, a function from the training data to scores (n_users, n_items), or
-#: several of these (seeds), whose figures are averaged user by user.
-Model = Recommender | Callable[[Dataset], np.ndarray] | Sequence[Any]
+#: several of these (seeds), whose figures are averaged user by user; or the name of one that was
+#: measured already.
+Model = Recommender | Callable[[Dataset], np.ndarray] | Sequence[Any] | str
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +45,7 @@ class Bench:
     Args:
         splits: name -> a `Split`, or a `Setting` that also says which items are ranked.
         k: length of the lists.
+        measured: (name of a model, name of a split) -> its evaluation, where a page has it already.
 
     Raises:
         ValueError: no split, or splits about different tasks.
@@ -58,7 +60,13 @@ class Bench:
     True
     """
 
-    def __init__(self, splits: Mapping[str, Split | Setting], *, k: int = 10) -> None:
+    def __init__(
+        self,
+        splits: Mapping[str, Split | Setting],
+        *,
+        k: int = 10,
+        measured: Mapping[tuple[str, str], Evaluation] | None = None,
+    ) -> None:
         if not splits:
             raise ValueError("splits must have one entry at least, got none")
         self.settings = {
@@ -70,6 +78,7 @@ class Bench:
             said = ", ".join(f"{name} {task}" for name, task in tasks.items())
             raise ValueError(f"splits must all be about one task, got {said}")
         self.k = k
+        self.measured = dict(measured or {})
         self._fitted: dict[Any, Recommender] = {}
         self._evaluations: dict[Any, Evaluation] = {}
         self._kept: list[Any] = []  # functions, so that no other gets the id of one
@@ -93,6 +102,8 @@ class Bench:
 
     def evaluation(self, model: Model, name: str) -> Evaluation:
         """What a model reaches on the split called `name`."""
+        if isinstance(model, str):
+            return self._known(model, name)
         if isinstance(model, list | tuple):
             return mean_evaluation([self.evaluation(each, name) for each in model])
         key = (_identity(model), name)
@@ -100,6 +111,15 @@ class Bench:
             self._kept.append(model)
             self._evaluations[key] = self._measure(model, self._setting(name), name)
         return self._evaluations[key]
+
+    def _known(self, model: str, name: str) -> Evaluation:
+        self._setting(name)
+        if (model, name) not in self.measured:
+            known = sorted({each for each, _ in self.measured})
+            raise KeyError(
+                f"{model!r} was not measured on {name!r}; measured are: {', '.join(known) or 'none'}"
+            )
+        return self.measured[model, name]
 
     def _measure(self, model: Any, setting: Setting, name: str) -> Evaluation:
         train = setting.split.train
@@ -113,16 +133,21 @@ class Bench:
             scores = np.where(ranked, scores, -np.inf)
         return evaluate_scores(scores, setting.split, k=self.k)
 
-    def rivals(self, own: Mapping[str, Model], *, metric: str | None = None) -> RivalTable:
+    def rivals(
+        self, own: Mapping[str, Model] | Sequence[str], *, metric: str | None = None
+    ) -> RivalTable:
         """The page's own models among the rivals of the protocol, on every split.
 
         Args:
-            own: name -> a model of the page.
+            own: name -> a model of the page; or names of what was measured. A rival that was
+                measured under its name is not fitted again.
             metric: the main metric of the protocol by default.
         """
         train = next(iter(self.settings.values())).split.train
-        names = rivals_for(self.protocol, train)
-        models: dict[str, Model] = {**names, **own}
+        models: dict[str, Model] = dict(rivals_for(self.protocol, train))
+        known = {name for name, _ in self.measured}
+        models |= {name: name for name in models if name in known}
+        models |= own if isinstance(own, Mapping) else {name: name for name in own}
         evaluations = {
             name: {
                 column: self.evaluation(model, column)

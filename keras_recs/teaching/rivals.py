@@ -48,7 +48,7 @@ def _of_lists() -> dict[str, Recommender]:
         "genres only": GenreRidge(),
         "item CF": ItemCF(),
         "EASE": EASE(),
-        "EASE, recent events first": EASE(recency=10.0),
+        "EASE, recent": EASE(recency=10.0),
         "ALS": ImplicitALS(),
         "truncated SVD": TruncatedSVD(),
         "ridge": ItemRidge(),

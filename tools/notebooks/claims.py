@@ -140,7 +140,7 @@ def claiming(text: str, language: str) -> list[str]:
     out = []
     for sentence in re.split(_END[language], without):
         said = sentence.strip()
-        if THINKING[language] in said.lower():
+        if THINKING[language] in said.lower() or said.endswith(("?", "？")):
             continue
         own = _QUOTED.sub(" ", said)  # what somebody else is made to say is no claim of the page
         if CLAIMING[language].search(own) or any(map(_is_result, figures(own))):

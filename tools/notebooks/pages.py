@@ -15,7 +15,14 @@ from nbformat import NotebookNode
 STYLE = """
 .jp-RenderedMarkdown pre {font-family: monospace !important}
 .edition {text-align: right; margin: 1em 2em 0; font-family: sans-serif}
+.ten-minutes {margin: 1em 2em 0; font-family: sans-serif}
+.celltag_ten-minutes {border-left: 3px solid #e0a800}
+.celltag_ten-minutes::before {color: #8a6700; font: .8em sans-serif; padding-left: .6em}
+[lang=en] .celltag_ten-minutes::before {content: "★ ten-minute path"}
+[lang=zh] .celltag_ten-minutes::before {content: "★ 十分钟路线"}
 """
+#: What stands before the links of the path.
+PATH = {"en": "Ten minutes? Read:", "zh": "只有十分钟？请看："}
 
 
 def write(path: Path, text: str) -> None:
@@ -40,8 +47,8 @@ def write_page(notebook: NotebookNode, page: Path, language: str, other: str | N
     title = title_of(notebook, page.stem)
     text, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": title}})
     text = text.replace("</head>", f"<style>{STYLE}</style></head>", 1)
-    if other is not None:
-        text = re.sub(r"<body[^>]*>", lambda body: body[0] + _link(language, other), text, count=1)
+    top = (_link(language, other) if other is not None else "") + _path(notebook, language)
+    text = re.sub(r"<body[^>]*>", lambda body: body[0] + top, text, count=1)
     write(page, text)
 
 
@@ -52,6 +59,18 @@ def _link(language: str, other: str) -> str:
         f'<p class="edition"><a href="{html.escape(other)}" hreflang="{target}" '
         f'lang="{target}">{name}</a></p>'
     )
+
+
+def _path(notebook: NotebookNode, language: str) -> str:
+    """Links to the cells of the path of ten minutes; cells under one heading share a link."""
+    name, above, links = PATH[language], "", {}
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            above = next(iter(re.findall(r"^#+ +(.+)$", cell.source, re.MULTILINE)), above)
+        if "ten-minutes" in cell.metadata.get("tags", []):
+            links.setdefault(above, f"#cell-id={cell.id}")
+    entries = [f'<a href="{at}">{html.escape(text)}</a>' for text, at in links.items()]
+    return f'<p class="ten-minutes">★ {name} {" · ".join(entries)}</p>' if entries else ""
 
 
 def write_index(folder: Path, pages: Path) -> None:
