@@ -36,11 +36,11 @@ v4 = nbformat.v4
 outputs = load("outputs")
 compare = load("compare")
 pages = load("pages")
-load("claims")
 load("figures")
 load("feed")
 load("editions")
 load("parts")
+load("claims")
 execute = load("execute")
 
 

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from nbformat import NotebookNode
+from parts import is_checked
 
 from keras_recs.evaluation.protocols import protocol_named
 from keras_recs.interview.measure import figures
@@ -26,21 +27,6 @@ from keras_recs.interview.texts import LANGUAGES, Interview, interview
 from keras_recs.questions import QUESTIONS
 from keras_recs.teaching.claims import MARK
 from keras_recs.teaching.rivals import every_rival
-
-#: Pages whose tables are still to be written.
-TO_COME = frozenset(
-    {
-        "q02_llm_interest",
-        "q04_knn",
-        "q05_matrix_factorization",
-        "q06_content_embedding",
-        "q07_user_cf",
-        "q08_deep_learning",
-        "q10_graph_embedding",
-        "q11_implicit_mf",
-        "q18_gcn",
-    }
-)
 
 #: What makes a sentence a comparison or the statement of a cause.
 CLAIMING = {
@@ -64,10 +50,9 @@ SHORTEST = {"en": 12, "zh": 5}
 
 def faults(notebook: NotebookNode, stem: str) -> list[str]:
     """What is wrong with the tables of an executed notebook; nothing for one of no question."""
-    questions = {q.stem: q for q in QUESTIONS if q.built}
-    if stem not in questions or stem in TO_COME:
+    if not is_checked(stem):
         return []
-    q = questions[stem]
+    q = next(q for q in QUESTIONS if q.stem == stem)
     texts = [interview(q, language) for language in LANGUAGES]
     return [*rival_faults(notebook, q.protocol), *claim_faults(notebook, texts)]
 
