@@ -96,10 +96,6 @@ class Bench:
             self._fitted[key] = copy.deepcopy(model).fit(train)
         return self._fitted[key]
 
-    def use(self, fitted: Recommender, name: str) -> None:
-        """Take a recommender that was fitted elsewhere on the training part of this split."""
-        self._fitted[_identity(fitted), id(self._setting(name).split.train)] = fitted
-
     def evaluation(self, model: Model, name: str) -> Evaluation:
         """What a model reaches on the split called `name`."""
         if isinstance(model, str):

@@ -8,6 +8,7 @@ from typing import Any
 from keras_recs.core.recommender import Recommender
 from keras_recs.data.dataset import Dataset
 from keras_recs.evaluation.comparison import compare
+from keras_recs.evaluation.metrics import lower_is_better
 from keras_recs.evaluation.protocols import EventPrediction, Protocol, RatingPrediction
 from keras_recs.evaluation.results import Evaluation
 from keras_recs.teaching.claims import MARK
@@ -102,8 +103,6 @@ class RivalTable:
 
     def best(self, column: str) -> list[str]:
         """The names of the best, and of those that are not clearly worse."""
-        from keras_recs.evaluation.metrics import lower_is_better
-
         there = {name: row[column] for name, row in self.evaluations.items() if column in row}
         sign = -1 if lower_is_better(self.metric) else 1
         first = max(there, key=lambda name: sign * there[name].metrics[self.metric])
