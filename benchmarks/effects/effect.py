@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_recs.evaluation.bootstrap import bootstrap_interval
-
 
 @dataclass(frozen=True)
 class Effect:
