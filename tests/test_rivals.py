@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import reprlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
@@ -139,6 +141,63 @@ def test_the_model_that_is_given_stays_unfitted(bench: Bench) -> None:
     model = EASE()
     bench.evaluation(model, "by time")
     assert not hasattr(model, "weights_") and hasattr(bench.fitted(model, "by time"), "weights_")
+
+
+@dataclass(eq=False, repr=False)
+class Weighted(Recommender):
+    """Scores are a weight for each item."""
+
+    weights: Any = ()
+
+    def __repr__(self) -> str:
+        return reprlib.repr(self.weights)
+
+    def _fit(self, data: Dataset) -> None:
+        self.weights_ = np.resize(np.asarray(self.weights, float), data.n_items)
+
+    def _score(self, users: np.ndarray) -> np.ndarray:
+        return np.tile(self.weights_, (len(users), 1))
+
+
+@pytest.mark.parametrize("kind", [np.array, tuple, list])
+def test_long_arguments_are_told_apart(bench: Bench, kind: Any) -> None:
+    """A repr may be shortened: two long arguments that differ in the middle look the same."""
+    one, other = np.arange(2000.0), np.arange(2000.0)
+    other[6:12] = other[11:5:-1]
+    first, second = Weighted(kind(one)), Weighted(kind(other))
+    found = [bench.evaluation(each, "random") for each in (first, second)]
+    alone = [
+        evaluate(
+            each.fit(bench.settings["random"].split.train), bench.settings["random"].split, k=3
+        )
+        for each in (Weighted(kind(one)), Weighted(kind(other)))
+    ]
+    assert alone[0].metrics != alone[1].metrics
+    assert [each.metrics for each in found] == [each.metrics for each in alone]
+    assert bench.evaluation(Weighted(kind(one.copy())), "random") is found[0]
+
+
+def test_a_class_that_is_defined_again_is_another(bench: Bench) -> None:
+    def define(sign: int) -> type[Recommender]:
+        class Ranked(Recommender):
+            def _fit(self, data: Dataset) -> None:
+                self.popularity_ = sign * data.popularity
+
+            def _score(self, users: np.ndarray) -> np.ndarray:
+                return np.tile(self.popularity_, (len(users), 1)).astype(np.float32)
+
+        return Ranked
+
+    best, worst = (bench.evaluation(define(sign)(), "random") for sign in (1, -1))
+    assert best.metrics["ndcg@3"] > worst.metrics["ndcg@3"]
+    assert bench.fitted(define(1)(), "random") is not bench.fitted(define(-1)(), "random")
+
+
+def test_a_model_whose_settings_are_changed_is_another(bench: Bench) -> None:
+    model = EASE(5.0)
+    first = bench.evaluation(model, "random")
+    assert bench.evaluation(model.set_params(reg=500.0), "random") is not first
+    assert bench.evaluation(EASE(5.0), "random") is first
 
 
 def test_functions_are_told_apart(bench: Bench) -> None:

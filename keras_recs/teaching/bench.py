@@ -16,6 +16,7 @@ from keras_recs.evaluation.measuring import evaluate, evaluate_scores
 from keras_recs.evaluation.protocols import Protocol, protocol_of
 from keras_recs.evaluation.results import Evaluation
 from keras_recs.teaching.claims import Claim, ClaimTable, check_claim
+from keras_recs.teaching.identity import identity
 from keras_recs.teaching.rivals import RivalTable, rivals_for
 
 #: A recommender before `fit`, a function from the training data to scores (n_users, n_items), or
@@ -40,7 +41,7 @@ class Setting:
 class Bench:
     """Fits and measures each model once on each split, and remembers it.
 
-    Two models are the same where their class and all hyperparameters are.
+    Two models are the same where their class and the values of all hyperparameters are: `identity`.
 
     Args:
         splits: name -> a `Split`, or a `Setting` that also says which items are ranked.
@@ -81,7 +82,7 @@ class Bench:
         self.measured = dict(measured or {})
         self._fitted: dict[Any, Recommender] = {}
         self._evaluations: dict[Any, Evaluation] = {}
-        self._kept: list[Any] = []  # functions, so that no other gets the id of one
+        self._kept: list[Any] = []  # what was given, so that nothing else gets the id of one
 
     @property
     def protocol(self) -> Protocol:
@@ -91,8 +92,9 @@ class Bench:
     def fitted(self, model: Recommender, name: str) -> Recommender:
         """A copy of `model`, fitted on the training part of the split called `name`."""
         train = self._setting(name).split.train
-        key = (_identity(model), id(train))
+        key = (identity(model), id(train))
         if key not in self._fitted:
+            self._kept.append(model)
             self._fitted[key] = copy.deepcopy(model).fit(train)
         return self._fitted[key]
 
@@ -102,7 +104,7 @@ class Bench:
             return self._known(model, name)
         if isinstance(model, list | tuple):
             return mean_evaluation([self.evaluation(each, name) for each in model])
-        key = (_identity(model), name)
+        key = (identity(model), name)
         if key not in self._evaluations:
             self._kept.append(model)
             self._evaluations[key] = self._measure(model, self._setting(name), name)
@@ -186,13 +188,6 @@ def mean_evaluation(evaluations: Sequence[Evaluation]) -> Evaluation:
         {name: np.mean([e.per_user[name] for e in evaluations], axis=0) for name in first.per_user},
         first.users,
     )
-
-
-def _identity(model: Any) -> Any:
-    """What two equal models share: the class and all hyperparameters."""
-    if isinstance(model, Recommender):
-        return type(model).__module__, type(model).__qualname__, repr(model)
-    return id(model)
 
 
 def _can(model: Any, data: Dataset) -> bool:
