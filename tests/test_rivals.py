@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import reprlib
 from dataclasses import dataclass
 from typing import Any
@@ -13,8 +14,16 @@ from keras_recs.answers.q12_item_cf import EASE, ItemCF
 from keras_recs.core.hyperparameters import Seed
 from keras_recs.core.recommender import Recommender
 from keras_recs.data import Dataset, ItemFeatures, Split, from_matrix, split, split_random
-from keras_recs.evaluation import PopularityRecommender, RandomRecommender, evaluate
+from keras_recs.evaluation import (
+    PopularityRecommender,
+    RandomRecommender,
+    compare,
+    evaluate,
+    evaluate_events,
+    evaluate_ratings,
+)
 from keras_recs.evaluation.linear import GenreRidge, ItemRidge, TruncatedSVD
+from keras_recs.evaluation.results import Evaluation, mean_evaluation
 from keras_recs.teaching import Bench, Claim, Setting
 from keras_recs.testing import check_recommender, nasty
 
@@ -135,6 +144,70 @@ def test_seeds_are_models_of_their_own(bench: Bench) -> None:
     expected = (one.per_user["ndcg@3"] + other.per_user["ndcg@3"]) / 2
     assert np.allclose(both.per_user["ndcg@3"], expected)
     assert np.isclose(both.metrics["ndcg@3"], expected.mean())
+
+
+def runs_of(task: str) -> list[Evaluation]:
+    """Three runs of a model of chance, on one test."""
+    rng = np.random.default_rng(4)
+    users, items = np.nonzero(rng.random((30, 40)) < 0.3)
+    n = len(users)
+    log = Dataset.from_arrays(
+        users,
+        items,
+        rng.integers(1, 6, n),
+        rng.permutation(n),
+        labels={"click": (rng.random(n) < 0.3).astype(int)},
+    )
+    parts = split(log, {"lists": "P1", "ratings": "P3", "events": "P5"}[task])
+    if task == "lists":
+        return [evaluate(Drawn(seed).fit(parts.train), parts, k=3) for seed in range(3)]
+    drawn = rng.random((3, len(parts.test)))
+    if task == "ratings":  # the last run is the worst by far
+        truth = parts.test.interactions.ratings
+        return [
+            evaluate_ratings(truth + each * wrong, parts)
+            for each, wrong in zip(drawn, (0.1, 1, 9), strict=True)
+        ]
+    return [evaluate_events({"click": each}, parts) for each in drawn]
+
+
+@pytest.mark.parametrize("task", ["lists", "ratings", "events"])
+def test_the_mean_of_runs_is_right_for_every_kind_of_metric(task: str) -> None:
+    """Every figure is that of the averaged values, so that it lies where its interval is."""
+    runs = runs_of(task)
+    mean = mean_evaluation(runs)
+    assert list(mean.metrics) == list(runs[0].metrics)
+    for name, figure in mean.metrics.items():
+        figures = [run.metrics[name] for run in runs]
+        assert len(set(figures)) > 1 or name == "coverage@3"
+        if name == "rmse":
+            errors = np.concatenate([run.per_user["rmse"] for run in runs])
+            assert np.isclose(figure, np.sqrt(errors.mean())) and figure > np.mean(figures) + 0.01
+        else:
+            assert np.isclose(figure, np.mean(figures))
+        if name in mean.per_user:
+            sample = mean.sample_of(name)
+            assert np.isclose(np.sqrt(sample.point) if sample.root else sample.point, figure)
+            low, high = mean.interval(name)
+            assert low < figure < high
+            found = compare(mean, runs[0], name)
+            assert np.isclose(found.difference, figure - figures[0])
+            assert found.low < found.difference < found.high
+    assert mean.undefined == runs[0].undefined
+
+
+def test_runs_of_different_tests_have_no_mean() -> None:
+    lists, events = runs_of("lists"), runs_of("events")
+    with pytest.raises(ValueError, match="one protocol"):
+        mean_evaluation([lists[0], events[0]])
+    other = dataclasses.replace(lists[1], users=lists[1].users[::-1])
+    with pytest.raises(ValueError, match="same users"):
+        mean_evaluation([lists[0], other])
+    flipped = {"auc@click": ~events[1].positives["auc@click"]}
+    with pytest.raises(ValueError, match="same users and events"):
+        mean_evaluation([events[0], dataclasses.replace(events[1], positives=flipped)])
+    with pytest.raises(ValueError, match="one at least"):
+        mean_evaluation([])
 
 
 def test_the_model_that_is_given_stays_unfitted(bench: Bench) -> None:

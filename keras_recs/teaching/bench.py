@@ -14,13 +14,13 @@ from keras_recs.data.dataset import Dataset
 from keras_recs.data.splits import Split
 from keras_recs.evaluation.measuring import evaluate, evaluate_scores
 from keras_recs.evaluation.protocols import Protocol, protocol_of
-from keras_recs.evaluation.results import Evaluation
+from keras_recs.evaluation.results import Evaluation, mean_evaluation
 from keras_recs.teaching.claims import Claim, ClaimTable, check_claim
 from keras_recs.teaching.identity import identity
 from keras_recs.teaching.rivals import RivalTable, rivals_for
 
 #: A recommender before `fit`, a function from the training data to scores (n_users, n_items), or
-#: several of these (seeds), whose figures are averaged user by user; or the name of one that was
+#: several of these (seeds), which are averaged by `mean_evaluation`; or the name of one that was
 #: measured already.
 Model = Recommender | Callable[[Dataset], np.ndarray] | Sequence[Any] | str
 
@@ -177,17 +177,6 @@ class Bench:
         if name not in self.settings:
             raise KeyError(f"no split is called {name!r}; there are {', '.join(self.settings)}")
         return self.settings[name]
-
-
-def mean_evaluation(evaluations: Sequence[Evaluation]) -> Evaluation:
-    """Several runs as one: figures averaged, user by user."""
-    first = evaluations[0]
-    return Evaluation(
-        first.protocol,
-        {name: float(np.mean([e.metrics[name] for e in evaluations])) for name in first.metrics},
-        {name: np.mean([e.per_user[name] for e in evaluations], axis=0) for name in first.per_user},
-        first.users,
-    )
 
 
 def _can(model: Any, data: Dataset) -> bool:
