@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import reprlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import keras_recs
 from keras_recs.answers.q12_item_cf import EASE, ItemCF
 from keras_recs.core.hyperparameters import Seed
 from keras_recs.core.recommender import Recommender
@@ -22,10 +24,12 @@ from keras_recs.evaluation import (
     evaluate_events,
     evaluate_ratings,
 )
+from keras_recs.evaluation.events import BaseRateRecommender
 from keras_recs.evaluation.linear import GenreRidge, ItemRidge, TruncatedSVD
 from keras_recs.evaluation.results import Evaluation, mean_evaluation
+from keras_recs.questions.loading import find_class
 from keras_recs.teaching import Bench, Claim, Setting
-from keras_recs.testing import check_recommender, nasty
+from keras_recs.testing import check_recommender, nasty, with_words
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +95,22 @@ def test_genres_place_an_item_without_events() -> None:
 @pytest.mark.parametrize("rival", [TruncatedSVD(4, 0.5), ItemRidge(5.0)])
 def test_rivals_keep_the_contract(rival: Recommender) -> None:
     check_recommender(rival)
+
+
+@pytest.mark.parametrize("rival", [TruncatedSVD(4, 0.5), ItemRidge(5.0), GenreRidge(2.0)])
+def test_what_a_rival_saved_is_loaded_by_the_package(rival: Recommender, tmp_path: Path) -> None:
+    data = with_words(nasty())
+    rival.fit(data).save(tmp_path / "rival")
+    loaded = keras_recs.load(tmp_path / "rival")
+    assert type(loaded) is type(rival) and loaded.get_params() == rival.get_params()
+    users = data.user_ids.ids
+    assert np.array_equal(loaded.score(users), rival.score(users))
+
+
+def test_only_recommenders_of_the_module_itself_are_found() -> None:
+    assert find_class("Interactions", "keras_recs.evaluation.events") is None
+    assert find_class("Recommender", "keras_recs.evaluation.linear") is None
+    assert find_class("BaseRateRecommender", "keras_recs.evaluation.events") is BaseRateRecommender
 
 
 @pytest.mark.parametrize("rival", [TruncatedSVD(3, 0.1), ItemRidge(5.0), EASE(5.0)])
@@ -349,6 +369,25 @@ def test_a_claim_that_holds_is_shown_with_its_interval(bench: Bench) -> None:
     text = repr(table)
     assert "EASE(reg=5.0) − Drawn" in text and "EASE(reg=5.0) is better" in text
     assert "the derivation" in text and "[+0." in text
+
+
+def test_models_are_called_by_what_they_are(log: Dataset) -> None:
+    parts = split(log, "P1")
+    drawn = evaluate(Drawn(3).fit(parts.train), parts, k=3)
+    measured = {(name, "by time"): drawn for name in ("our model", "the other")}
+    bench = Bench({"by time": parts}, k=3, measured=measured)
+    same = {"by time": "="}
+    claims = [
+        Claim("by name", "our model", "the other", "ndcg@3", same),
+        Claim("an array", Weighted(np.ones(3)), Weighted(np.ones(4)), "ndcg@3", same),
+        Claim("seeds", [Drawn(1), Drawn(2)], [Drawn(0), Drawn(1)], "ndcg@3", same),
+    ]
+    pairs = [line[1] for line in bench.claims(claims).lines()]
+    assert pairs == [
+        "our model − the other",
+        "Weighted(weights=array([1., 1., 1.])) − Weighted(weights=array([1., 1., 1., 1.]))",
+        "Drawn, 2 runs − Drawn, 2 runs",
+    ]
 
 
 @pytest.mark.parametrize("sign", ["<", "="])
