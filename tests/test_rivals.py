@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import reprlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,12 +24,15 @@ from keras_recs.evaluation import (
     evaluate,
     evaluate_events,
     evaluate_ratings,
+    evaluate_scores,
 )
 from keras_recs.evaluation.events import BaseRateRecommender
 from keras_recs.evaluation.linear import GenreRidge, ItemRidge, TruncatedSVD
 from keras_recs.evaluation.results import Evaluation, mean_evaluation
 from keras_recs.questions.loading import find_class
 from keras_recs.teaching import Bench, Claim, Setting
+from keras_recs.teaching.bench import facts_of
+from keras_recs.teaching.rivals import RivalTable
 from keras_recs.testing import check_recommender, nasty, with_words
 
 
@@ -309,12 +313,70 @@ def test_candidates_alone_are_ranked(log: Dataset) -> None:
     parts = split(log, "P1")
     some = [0, 1, 2, 3]
     bench = Bench({"some": Setting(parts, candidates=some)}, k=3)
-    evaluation = bench.evaluation(ItemCF(), "some")
-    scores = ItemCF().fit(parts.train).score(parts.train.user_ids.ids)
+    evaluation = bench.evaluation(Drawn(), "some")
+    scores = Drawn().fit(parts.train).score(parts.train.user_ids.ids)
     scores[:, 4:] = -np.inf
-    from keras_recs.evaluation import evaluate_scores
-
     assert evaluation.metrics == evaluate_scores(scores, parts, k=3).metrics
+
+
+@pytest.fixture
+def cold() -> Setting:
+    """30 items, of which the first 12 are new: each of 200 users met three of these in the test,
+    mostly the very first ones."""
+    rng = np.random.default_rng(0)
+    train = np.argwhere(rng.random((200, 18)) < 0.4) + [0, 12]
+    first = np.where(np.arange(200) < 180, 0, 6)
+    test = np.array([(u, first[u] + i) for u in range(200) for i in rng.permutation(6)[:3]])
+    pairs = np.concatenate([train, test])
+    data = Dataset.from_arrays(*pairs.T, timestamps=np.arange(len(pairs)), name="shop")
+    events = data.interactions
+    parts = (events.take(np.arange(len(train))), events.take(np.arange(len(train), len(pairs))))
+    before, after = (data.with_interactions(part) for part in parts)
+    return Setting(Split("P1", before, after), candidates=np.arange(12))
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-9])
+def test_ties_among_candidates_reach_what_random_order_does(cold: Setting, noise: float) -> None:
+    """By the order of the catalogue they would look like knowledge: the first items are the right
+    ones here. What rounding leaves of zero is a tie too."""
+    bench = Bench({"cold": cold}, k=3)
+
+    def nothing(train: Dataset) -> np.ndarray:
+        scores = train.seen.toarray() * 5.0
+        return scores - noise * np.arange(train.n_items)
+
+    by_chance = bench.evaluation(RandomRecommender(), "cold").metrics
+    assert abs(by_chance["hr@3"] - (1 - 84 / 220)) < 0.1, "3 of 12 drawn, and 3 are right"
+    for model in (nothing, PopularityRecommender(), ItemCF(), EASE(5.0), TruncatedSVD(4, 0.0)):
+        assert bench.evaluation(model, "cold").metrics == by_chance
+    naive = evaluate_scores(np.zeros((200, 30)) - np.arange(30), cold.split, k=3)
+    assert naive.metrics["hr@3"] > by_chance["hr@3"] + 0.1
+
+
+def test_small_differences_among_candidates_are_no_ties(cold: Setting) -> None:
+    def knows(train: Dataset) -> np.ndarray:
+        return np.full((train.n_users, train.n_items), 1.0) - 1e-4 * np.arange(train.n_items)
+
+    naive = evaluate_scores(np.zeros((200, 30)) - np.arange(30), cold.split, k=3)
+    assert (
+        Bench({"cold": cold}, k=3).evaluation(knows, "cold").metrics["hr@3"]
+        == (naive.metrics["hr@3"])
+    )
+
+
+def test_nan_among_candidates_is_refused(cold: Setting) -> None:
+    with pytest.raises(ValueError, match="NaN"):
+        Bench({"cold": cold}).evaluation(lambda train: np.full((200, 30), np.nan), "cold")
+
+
+def test_the_table_says_what_each_split_is(log: Dataset, cold: Setting) -> None:
+    train, test = split_random(log, 0.3, seed=1)
+    bench = Bench({"by time": split(log, "P1"), "random": Split("P1", train, test)}, k=3)
+    facts = bench.rivals({"drawn": Drawn()}).metadata()["keras_recs"]["rivals"]["splits"]
+    assert [each["in_time"] for each in facts.values()] == [True, False]
+    assert [each["training"] for each in facts.values()] == [0, 1]
+    assert [each["protocol"] for each in facts.values()] == ["P1", "P1"]
+    assert facts_of(cold.split) == {"data": "shop", "protocol": "P1", "in_time": True, "cold": 1.0}
 
 
 def test_what_a_page_has_measured_is_not_fitted_again(log: Dataset) -> None:
@@ -361,6 +423,56 @@ def test_the_table_has_all_rivals_and_marks_the_best(bench: Bench) -> None:
         k=3,
     )
     assert f"{plain.metrics['ndcg@3']:.3f}" in shown
+
+
+def test_the_table_says_who_is_ahead_and_who_is_behind(bench: Bench) -> None:
+    """A model of chance loses; the words below the table, and its metadata, say to whom."""
+    table = bench.rivals({"drawn": Drawn()}, beside={"worse": Weighted((1.0, 0.0))})
+    said = table.metadata()["keras_recs"]["rivals"]
+    assert said["own"] == ["drawn"] and list(said["verdicts"]) == ["drawn"]
+    own = bench.evaluation(Drawn(), "random")
+    for name in said["rows"]:
+        if name == "drawn":
+            continue
+        found = compare(own, table.evaluations[name]["random"], "ndcg@3")
+        place, *figures = said["verdicts"]["drawn"]["random"][name]
+        assert place == {"A": "behind", "B": "ahead", "n": "level"}[found.verdict[0]]
+        assert np.allclose(figures, (found.difference, found.low, found.high), atol=1e-6)
+        assert name in table.places("drawn", "random")[place]
+    assert "EASE" in table.places("drawn", "random")["ahead"]
+    markdown = table._repr_mimebundle_()[0]["text/markdown"]
+    for text in (repr(table), markdown):
+        (line,) = [line for line in text.splitlines() if line.startswith("- random: ")]
+        ahead = line.partition("clearly ahead of it: ")[2].partition(";")[0]
+        assert ahead.split(" · ") == table.places("drawn", "random")["ahead"]
+        assert line.endswith(
+            "clearly behind it: "
+            + (" · ".join(table.places("drawn", "random")["behind"]) or "none")
+        )
+
+
+def test_lower_is_ahead_where_lower_is_better() -> None:
+    data = Dataset.from_arrays(*np.argwhere(np.ones((30, 20))).T, np.tile([1.0, 5.0], 300))
+    parts = split_random(data, 0.3)
+    good = evaluate_ratings(parts.test.interactions.ratings, parts)
+    bad = evaluate_ratings(np.full(len(parts.test), 3.0), parts)
+    table = RivalTable("P3", "rmse", {"a": {}}, ["own"], {"own": {"a": bad}, "good": {"a": good}})
+    assert table.places("own", "a") == {"ahead": ["good"], "level": [], "behind": []}
+
+
+def test_a_table_without_a_model_of_the_page_is_refused(bench: Bench) -> None:
+    with pytest.raises(ValueError, match="own must name one"):
+        bench.rivals({})
+
+
+def test_no_label_touches_the_figures(bench: Bench) -> None:
+    """The star of an own model takes place, too; so does the name of a split that is long."""
+    longest = "the longest name of all rivals"
+    text = repr(bench.rivals({longest: Drawn()}))
+    assert re.search(rf"^{longest} \*  +0\.\d", text, re.MULTILINE)
+    named = Bench({"a split whose name is longer than its figures": bench.settings["random"]}, k=3)
+    head, row = repr(named.rivals({longest: Drawn()})).splitlines()[:2]
+    assert re.search(r"  0\.\d", row) and head.endswith("its figures")
 
 
 def test_a_claim_that_holds_is_shown_with_its_interval(bench: Bench) -> None:
