@@ -15,6 +15,7 @@ RIVALS = (
     "keras_recs.evaluation.baselines",
     "keras_recs.evaluation.linear",
     "keras_recs.evaluation.events",
+    "keras_recs.evaluation.logistic",
 )
 
 

@@ -73,8 +73,9 @@ def _of_ratings() -> dict[str, Recommender]:
 
 def _of_events() -> dict[str, Recommender]:
     from keras_recs.evaluation.events import BaseRateRecommender
+    from keras_recs.evaluation.logistic import LogisticRegression
 
-    return {"base rate": BaseRateRecommender()}
+    return {"base rate": BaseRateRecommender(), "logistic regression": LogisticRegression()}
 
 
 def _needs(rival: Recommender) -> tuple[str, ...]:
