@@ -33,6 +33,7 @@ from keras_recs.evaluation.results import Evaluation, mean_evaluation
 from keras_recs.questions.loading import find_class
 from keras_recs.teaching import Bench, Claim, Setting
 from keras_recs.teaching.bench import facts_of
+from keras_recs.teaching.identity import identity, value_of
 from keras_recs.teaching.rivals import RivalTable
 from keras_recs.testing import check_recommender, nasty, with_words
 
@@ -323,6 +324,17 @@ def test_a_class_that_is_defined_again_is_another(bench: Bench) -> None:
     assert bench.fitted(define(1)(), "random") is not bench.fitted(define(-1)(), "random")
 
 
+def test_what_cannot_be_compared_is_kept_so_that_no_other_takes_its_place() -> None:
+    class Box:
+        __hash__ = None  # type: ignore[assignment]
+
+    keys = {value_of(Box()) for _ in range(50)}
+    assert len(keys) == 50
+    box = Box()
+    assert value_of(box) == value_of(box) and identity(box) == identity(box)
+    assert value_of({"a": [1, box]}) == value_of({"a": [1, box]}) != value_of({"a": [1, Box()]})
+
+
 def test_a_model_whose_settings_are_changed_is_another(bench: Bench) -> None:
     model = EASE(5.0)
     first = bench.evaluation(model, "random")
@@ -350,6 +362,12 @@ def test_candidates_alone_are_ranked(log: Dataset) -> None:
     scores = Drawn().fit(parts.train).score(parts.train.user_ids.ids)
     scores[:, 4:] = -np.inf
     assert evaluation.metrics == evaluate_scores(scores, parts, k=3).metrics
+
+
+def test_a_candidate_that_there_is_not_is_named(log: Dataset) -> None:
+    bench = Bench({"some": Setting(split(log, "P1"), candidates=[0, 77])}, k=3)
+    with pytest.raises(KeyError, match="candidates.*77"):
+        bench.evaluation(Drawn(), "some")
 
 
 @pytest.fixture

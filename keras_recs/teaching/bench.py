@@ -84,7 +84,6 @@ class Bench:
         self.measured = dict(measured or {})
         self._fitted: dict[Any, Recommender] = {}
         self._evaluations: dict[Any, Evaluation] = {}
-        self._kept: list[Any] = []  # what was given, so that nothing else gets the id of one
 
     @property
     def protocol(self) -> Protocol:
@@ -96,7 +95,6 @@ class Bench:
         train = self._setting(name).split.train
         key = (identity(model), id(train))
         if key not in self._fitted:
-            self._kept.append(model)
             self._fitted[key] = copy.deepcopy(model).fit(train)
         return self._fitted[key]
 
@@ -108,7 +106,6 @@ class Bench:
             return mean_evaluation([self.evaluation(each, name) for each in model])
         key = (identity(model), name)
         if key not in self._evaluations:
-            self._kept.append(model)
             self._evaluations[key] = self._measure(model, self._setting(name), name)
         return self._evaluations[key]
 
@@ -129,7 +126,8 @@ class Bench:
         users = train.user_ids.ids
         scores = self.fitted(model, name).score(users) if is_model else model(train)
         if setting.candidates is not None:
-            ranked = np.isin(train.item_ids.ids, np.asarray(setting.candidates))
+            ranked = np.zeros(train.n_items, bool)
+            ranked[train.item_ids.index("candidates", setting.candidates)] = True
             chance = RandomRecommender().fit(train).score(users)
             scores = untied(checked_scores(scores, setting.split), ranked, chance)
         return evaluate_scores(scores, setting.split, k=self.k)

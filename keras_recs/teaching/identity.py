@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,25 @@ import numpy as np
 from keras_recs.core.recommender import Recommender
 
 
+@dataclass(frozen=True, eq=False)
+class Itself:
+    """A key for a thing that is equal to nothing else; it keeps the thing, so that its `id` goes to
+    no other."""
+
+    thing: Any
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Itself) and other.thing is self.thing
+
+    def __hash__(self) -> int:
+        return id(self.thing)
+
+
 def identity(model: Any) -> Hashable:
     """What two equal models share, and no two others: the class itself and the whole arguments.
 
     A class that was defined again under its name is another class. What is no recommender is equal
-    to itself only; whoever keeps the result keeps the model too, or another gets its `id`.
+    to itself only.
 
     >>> from keras_recs import EASE
     >>> identity(EASE(100)) == identity(EASE(100.0)), identity(EASE()) == identity(EASE(7.0))
@@ -23,7 +38,7 @@ def identity(model: Any) -> Hashable:
     """
     if isinstance(model, Recommender):
         return type(model), value_of(model.get_params(deep=False))
-    return "itself", id(model)
+    return Itself(model)
 
 
 def value_of(argument: Any) -> Hashable:
@@ -50,7 +65,7 @@ def value_of(argument: Any) -> Hashable:
     try:
         hash(argument)
     except TypeError:
-        return kind, id(argument)
+        return Itself(argument)
     return kind, argument
 
 

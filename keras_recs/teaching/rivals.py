@@ -97,7 +97,7 @@ class RivalTable:
     Args:
         protocol: name of the rivals' protocol.
         metric: which figures are shown.
-        columns: split -> what is known of it, for the checks; `Bench.rivals` says what.
+        columns: split -> what is known of it, for the checks; `facts_of` in `bench.py` says what.
         own: the page's own models, one at least.
         evaluations: model -> split -> what it reached there, where it could be fitted.
 
@@ -242,5 +242,5 @@ class RivalTable:
 
 
 def _short(value: float) -> float:
-    """With as many digits as a check can use."""
-    return round(float(value), 6)
+    """Six digits: what a check can use. The sign stays, however small it is."""
+    return float(f"{value:.6g}")

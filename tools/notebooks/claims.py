@@ -52,7 +52,7 @@ _QUOTED = re.compile(r'"[^"]*"|“[^”]*”|(?<!\*)\*(?!\*)[^*]*\*')
 TESTS = Path(__file__).resolve().parents[2] / "tests"
 #: The share of test events on items without training up to which a split is one of warm items.
 MOSTLY_WARM = 0.01
-ROUNDED = 2e-6  # what the roundings of three figures come to
+ROUNDED = 2e-5  # what the roundings of three figures to six digits come to, at most
 #: The fewest characters of a quotation: one word would bear out anything.
 SHORTEST = {"en": 12, "zh": 5}
 
