@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from keras_recs.answers.q12_item_cf import EASE
 from keras_recs.core.hyperparameters import Positive
 from keras_recs.core.recommendations import Recommendations
 from keras_recs.core.recommender import Recommender
@@ -383,3 +384,19 @@ def test_the_nasty_log_is_nasty() -> None:
     people, things = data.user_ids.ids.tolist(), data.item_ids.ids.tolist()
     assert not seen[people.index("new")].any() and not seen[:, things.index("unsold")].any()
     assert seen[people.index("most")].sum() == data.n_items - 1
+    assert sorted(data.popularity) == [0, *[4] * 1, *[5] * 4, *[6] * 4, *[7] * 3]
+
+
+def test_rows_and_columns_of_weights_differ_on_the_nasty_log() -> None:
+    """Whoever takes one for the other scores and ranks otherwise; with items all equally popular,
+    nobody would see it."""
+    data = nasty()
+    weights = EASE(reg=2.0).fit(data).weights_
+    scores, swapped = data.seen @ weights, data.seen @ weights.T
+    unmet = data.seen.toarray() == 0
+    assert np.abs(weights - weights.T).max() > 0.05
+    assert np.abs(scores - swapped)[unmet].max() > 0.05
+    orders = [
+        np.argsort(-np.where(unmet, table, -np.inf), kind="stable") for table in (scores, swapped)
+    ]
+    assert (orders[0] != orders[1]).any(axis=1).sum() > 6

@@ -12,6 +12,7 @@ from keras_recs.evaluation.comparison import Comparison, compare
 from keras_recs.evaluation.events import BaseRateRecommender, evaluate_events
 from keras_recs.evaluation.leaderboard import Row, leaderboard, render
 from keras_recs.evaluation.linear import GenreRidge, ItemRidge, TruncatedSVD
+from keras_recs.evaluation.logistic import LogisticRegression
 from keras_recs.evaluation.measuring import evaluate, evaluate_scores
 from keras_recs.evaluation.protocols import (
     PROTOCOLS,
@@ -38,6 +39,7 @@ __all__ = [
     "GlobalMeanRecommender",
     "ItemKNNRecommender",
     "ItemRidge",
+    "LogisticRegression",
     "PopularityRecommender",
     "Protocol",
     "RandomRecommender",

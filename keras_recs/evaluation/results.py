@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -88,3 +89,66 @@ class Evaluation:
     @property
     def _n_users(self) -> int:
         return len(np.unique(self.users))
+
+
+def mean_evaluation(evaluations: Sequence[Evaluation]) -> Evaluation:
+    """Several runs as one, such as those of several seeds: what a run reaches on average.
+
+    Values of users or events are averaged over the runs, one by one, so that `interval` and
+    `compare` draw users and not runs. The figures are those of these averages: of an RMSE the root
+    comes last, after the mean of the squared errors of all runs; an AUC is the mean of the runs'
+    and keeps which entries are positives. What belongs to all lists together, or to all events, is
+    the mean of the runs' figures.
+
+    Args:
+        evaluations: of the same protocol, test and metrics, one at least.
+
+    Raises:
+        ValueError: none, or evaluations of different tests or metrics.
+
+    >>> runs = [
+    ...     Evaluation("P3", {"rmse": e}, {"rmse": np.array([e**2])}, np.array([1])) for e in (1.0, 7.0)
+    ... ]
+    >>> mean_evaluation(runs).metrics
+    {'rmse': 5.0}
+    """
+    if not evaluations:
+        raise ValueError("evaluations must have one at least, got none")
+    first = evaluations[0]
+    for other in evaluations[1:]:
+        _require_same_test(first, other)
+    return Evaluation(
+        first.protocol,
+        {
+            name: _mean_figure(name, [e.metrics[name] for e in evaluations])
+            for name in first.metrics
+        },
+        {name: np.mean([e.per_user[name] for e in evaluations], axis=0) for name in first.per_user},
+        first.users,
+        first.undefined,
+        first.positives,
+    )
+
+
+def _mean_figure(name: str, figures: list[float]) -> float:
+    """Of roots of means over the same entries, the root of the mean."""
+    return float(
+        np.sqrt(np.mean(np.square(figures))) if metrics.is_root(name) else np.mean(figures)
+    )
+
+
+def _require_same_test(a: Evaluation, b: Evaluation) -> None:
+    """A ValueError, unless all but the values is the same."""
+    if a.protocol != b.protocol or list(a.metrics) != list(b.metrics):
+        raise ValueError(
+            "evaluations must be of one protocol and have the same metrics, "
+            f"got {a.protocol} with {', '.join(a.metrics)} and {b.protocol} with {', '.join(b.metrics)}"
+        )
+    same = (
+        np.array_equal(a.users, b.users)
+        and a.positives.keys() == b.positives.keys()
+        and all(np.array_equal(a.positives[name], b.positives[name]) for name in a.positives)
+        and a.undefined == b.undefined
+    )
+    if not same:
+        raise ValueError("evaluations must be of the same users and events, in the same order")

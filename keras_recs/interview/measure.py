@@ -42,14 +42,3 @@ def figures(text: str) -> list[str]:
     ['0.914']
     """
     return _FIGURE.findall(re.sub(r"`[^`]+`", " ", _FORMULA.sub(" ", _SHOWN.sub(" ", text))))
-
-
-def names(printed: float, figure: str) -> bool:
-    """Whether a figure is this printed number, rounded to as many places as the figure has.
-
-    >>> names(0.1945, "0.195"), names(0.1945, "0.19"), names(0.1945, "0.196")
-    (True, True, False)
-    """
-    digits = figure.replace(",", "").replace("−", "-")
-    places = len(digits.partition(".")[2])
-    return abs(printed - float(digits)) <= 0.5 * 10**-places + 1e-9

@@ -10,11 +10,17 @@ from keras_recs.core import storage
 from keras_recs.core.recommender import Recommender
 from keras_recs.questions import QUESTIONS
 
-BASELINES = "keras_recs.evaluation.baselines"
+#: Where recommenders are that are no answers: what answers are compared with.
+RIVALS = (
+    "keras_recs.evaluation.baselines",
+    "keras_recs.evaluation.linear",
+    "keras_recs.evaluation.events",
+    "keras_recs.evaluation.logistic",
+)
 
 
 def load(path: str | os.PathLike[str]) -> Recommender:
-    """What `save` of an answer or a baseline wrote; the file says of which class it is.
+    """What `save` of an answer, a baseline or a rival wrote; the file says of which class it is.
 
     Only classes of this package are looked up, by name in the catalogue of answers: a file never
     decides what is imported. TensorFlow is loaded where the answer needs it.
@@ -36,17 +42,17 @@ def load(path: str | os.PathLike[str]) -> Recommender:
 
 
 def find_class(name: str, module: str) -> type[Recommender] | None:
-    """An answer or a baseline by the name and the module of its class; None for what is neither."""
+    """An answer, a baseline or a rival by the name and the module of its class; None for others."""
     for question in QUESTIONS:
         for answer in question.answers:
             if answer.class_name == name and module in question.modules:
                 return question.load(answer)
-    if module == BASELINES:
-        found = getattr(importlib.import_module(BASELINES), name, None)
+    if module in RIVALS:
+        found = getattr(importlib.import_module(module), name, None)
         if (
             isinstance(found, type)
             and issubclass(found, Recommender)
-            and found.__module__ == BASELINES
+            and found.__module__ == module
         ):
             return found
     return None

@@ -10,6 +10,7 @@ from typing import Any
 from keras_recs.core.recommender import Recommender
 from keras_recs.evaluation.comparison import Comparison, compare
 from keras_recs.evaluation.results import Evaluation
+from keras_recs.teaching.identity import changed
 
 #: What a claim says of a split, and the verdict of `compare` that bears it out.
 SIGNS = {">": "A is better", "<": "B is better", "=": "no clear difference"}
@@ -153,14 +154,23 @@ def _several(words: str | tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _name(model: Any) -> str:
-    """Such as "EASE(recency=10.0)": what differs from the defaults."""
+    """Such as "EASE(recency=10.0)": what differs from the defaults; of several runs, not the seed."""
+    if isinstance(model, str):
+        return model
     if isinstance(model, list | tuple):
-        return f"{_name(model[0])}, {len(model)} runs"
+        names = list(dict.fromkeys(_name_without_seed(each) for each in model))
+        return f"{', '.join(names)}, {len(model)} runs"
+    return _called(model, ())
+
+
+def _name_without_seed(model: Any) -> str:
+    return model if isinstance(model, str) else _called(model, ("seed",))
+
+
+def _called(model: Any, without: tuple[str, ...]) -> str:
+    name = getattr(model, "__name__", type(model).__name__)
     if not isinstance(model, Recommender) or not dataclasses.is_dataclass(model):
-        return getattr(model, "__name__", type(model).__name__)
-    changed = [
-        f"{each.name}={getattr(model, each.name)!r}"
-        for each in dataclasses.fields(model)
-        if getattr(model, each.name) != each.default
-    ]
-    return type(model).__name__ + (f"({', '.join(changed)})" if changed else "")
+        return name
+    shown = {key: value for key, value in changed(model).items() if key not in without}
+    settings = ", ".join(f"{key}={value!r}" for key, value in shown.items())
+    return name + (f"({settings})" if shown else "")

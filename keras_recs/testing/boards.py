@@ -116,18 +116,22 @@ def random_crowd(n_users: int, n_items: int, least: float) -> Dataset:
 def nasty(n: int = 12) -> Dataset:
     """A log as real ones are: ids are strings, events come out of order and some of them twice, all
     at one of three times, with ratings from -2 to 2. User "new" met nothing, nobody met item
-    "unsold", and user "most" met everything else.
+    "unsold", and user "most" met everything else. Items differ in popularity, so that weights from
+    i to j are not those from j to i.
 
     Args:
-        n: the number of further users, and items, whose events are a checkerboard.
+        n: the number of further users, and items. Their events are a checkerboard, of which item i
+            has what users from i / 2 on have met.
 
     >>> data = nasty()
     >>> data.user_ids.ids.tolist()[:2], data.item_ids.ids.tolist()[-2:]
     (['most', 'new'], ['item 9', 'unsold'])
     >>> len(data), data.seen.nnz
-    (96, 84)
+    (81, 69)
     """
-    users, items = np.nonzero(np.add.outer(np.arange(n), np.arange(n)) % 2 == 0)
+    board = np.add.outer(np.arange(n), np.arange(n)) % 2 == 0
+    later = np.arange(n)[:, None] >= np.arange(n) // 2
+    users, items = np.nonzero(board & later)
     people = np.array([*(f"user {u}" for u in range(n)), "most", "new"])
     things = np.array([*(f"item {i}" for i in range(n)), "unsold"])
     users = np.concatenate([users, users[:n], np.full(n, n)])
