@@ -213,6 +213,32 @@ def test_gradients_reach_all_four_tables(answer: ModuleType) -> None:
 
 
 @pytest.mark.needs("NeuMF.build")
+def test_a_confident_mistake_is_learned_from(answer: ModuleType) -> None:
+    """A positive whose logit is -30 still moves the bias: the loss is worked out from the logit."""
+    model = build(answer, dropout=0.0, embedding_reg=0.0, learning_rate=0.01)
+    kernel, bias = model.get_layer("logit").get_weights()
+    model.get_layer("logit").set_weights([0 * kernel, 0 * bias - 30])
+    loss = model.fit(pairs([1, 2], [3, 4]), np.ones((2, 1)), verbose=0).history["loss"][0]
+    expect.equal(
+        loss,
+        30.0,
+        "the loss of a positive is log(1 + exp(-z)), about 30 at the logit z = -30: it is worked "
+        "out from the logit, for the probability has been cut off before its logarithm",
+        abs=0.01,
+        mistakes={"the loss sees the probability only, cut off at 1e-7": 16.118},
+    )
+    moved = float(model.get_layer("logit").get_weights()[1][0]) + 30
+    expect.equal(
+        moved,
+        0.01,
+        "the first step of Adam moves the bias up by the learning_rate: the worst mistake has a "
+        "gradient",
+        abs=1e-4,
+        mistakes={"the gradient is 0, and nothing is learned from the worst mistake": 0.0},
+    )
+
+
+@pytest.mark.needs("NeuMF.build")
 def test_it_learns_a_structure_that_one_product_cannot(answer: ModuleType) -> None:
     """A user for every taste over four items: one product per pair serves 6 of the 14 at most, the model all."""
     tastes = np.array(

@@ -115,6 +115,8 @@ class NeuMF(PairRecommender):
         # the last layer weighs both branches
         both = layers.Concatenate(name="both")([gmf, mlp])  # (batch, gmf_dim + hidden[-1])
         logit = layers.Dense(1, name="logit")(layers.Dropout(self.dropout)(both))  # (batch, 1)
+        # The loss gets the logit, not this: Keras keeps what is behind a sigmoid that comes last.
+        # A loss from p itself, which is cut off near 0 and 1, has no gradient there.
         sigmoid = layers.Activation("sigmoid", dtype="float32", name="probability")
         probability = sigmoid(logit)  # (batch, 1)
 

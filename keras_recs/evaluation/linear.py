@@ -45,21 +45,23 @@ class TruncatedSVD(Recommender):
     shrinkage: NotNegative = 10.0
 
     def _fit(self, data: Dataset) -> None:
-        require_memory(
-            16 * data.n_items**2, f"an SVD over {data.n_items:,} items", "use fewer items"
-        )
+        fewer = min(data.n_users, data.n_items)
+        require_memory(16 * fewer**2, f"an SVD of {fewer:,} rows", "use fewer items or users")
         x = data.seen.astype(np.float64)
-        gram = (x.T @ x).toarray()  # XᵀX = V S² Vᵀ
-        n_factors = min(self.n_factors, *x.shape)
-        largest = (data.n_items - n_factors, data.n_items - 1)
-        squares, v = eigh(gram, subset_by_index=largest)  # (rank,), (n_items, rank)
+        # the Gram matrix of the shorter side: XXᵀ = U S² Uᵀ, or XᵀX = V S² Vᵀ
+        wide = data.n_users < data.n_items
+        side = x if wide else x.T.tocsr()
+        n_factors = min(self.n_factors, fewer)
+        largest = (fewer - n_factors, fewer - 1)
+        squares, near = eigh((side @ side.T).toarray(), subset_by_index=largest)
         s = np.sqrt(np.maximum(squares, 0))
         kept = s > self.shrinkage + 1e-6  # what has no length has no direction
-        s = s[kept]
-        v = v[:, kept]
-        # U S = X V
-        self.user_factors_ = ((x @ v) * (1 - self.shrinkage / s)).astype(np.float32)
-        self.item_factors_ = v.astype(np.float32)
+        s, near = s[kept], near[:, kept]
+        # the longer side by the other: V S = XᵀU, or U S = XV
+        far = (side.T @ near) / s
+        users, items = (near, far) if wide else (far, near)
+        self.user_factors_ = (users * (s - self.shrinkage)).astype(np.float32)
+        self.item_factors_ = items.astype(np.float32)
 
     def _score(self, users: np.ndarray) -> np.ndarray:
         return self.user_factors_[users] @ self.item_factors_.T  # (len(users), n_items)
