@@ -2,14 +2,18 @@
 2.
 
 What new users and new films are ranked by, NDCG@10 with 95 % intervals over users, and what 1,000
-    texts cost. cinema    60 users without a history, who wrote a profile in English or Chinese; 24
-    films nobody has seen ml-100k   a fifth of the users, who name three films that they rated; a
-    fifth of the films. Texts are titles and
-              genres only
+texts cost.
+
+    cinema    60 users without a history, who wrote a profile in English or Chinese; 24 films nobody
+              has seen
+    ml-100k   a fifth of the users, who name three films that they rated; a fifth of the films.
+              Texts are titles and genres only
+
 Every encoder feeds the same model, `LLMInterestModel`, with its defaults, which were chosen on
 cinema; on ml-100k, with three times the events, it trains for 6 epochs. The word vectors are
 cinema's own on cinema and GloVe's on ml-100k, pooled as in question 6. Seconds are of texts outside
-the cache. --only names the rows wanted; SmolLM2 takes a quarter of an hour.
+the cache. --only names the rows wanted; SmolLM2 takes a quarter of an hour. --keep writes
+benchmarks/results/text_encoders.json.
 """
 
 from __future__ import annotations
@@ -22,6 +26,7 @@ from typing import Self
 from unittest import mock
 
 import numpy as np
+import results
 
 import keras_recs.neural  # noqa: F401 - first of all: it imports TensorFlow without its start-up notes
 from keras_recs import load_movielens
@@ -195,7 +200,9 @@ def main() -> None:
     parser.add_argument(
         "--only", nargs="+", choices=ROWS, default=ROWS, metavar="ROW", help=", ".join(ROWS)
     )
-    names = parser.parse_args().only
+    results.option(parser)
+    asked = parser.parse_args()
+    names, rows = asked.only, []
     tests = [cinema()]
     try:
         tests.append(movielens())
@@ -220,6 +227,11 @@ def main() -> None:
         found = [e for test, score in zip(tests, scores, strict=True) for e in test.measure(score)]
         figures = [(e.metrics[METRIC], *e.interval(METRIC)) for e in found]
         cost = 0 if name == "popularity" else seconds(name)
+        for column, (value, *interval) in zip(columns, figures, strict=True):
+            rows.append(
+                {"model": name, "test": column, "metric": METRIC, "value": value}
+                | {"interval": interval, "seconds_for_1000_texts": cost}
+            )
         print(
             line(
                 name,
@@ -228,6 +240,7 @@ def main() -> None:
             ),
             flush=True,
         )
+    results.keep("text_encoders", rows, asked.keep)
 
 
 if __name__ == "__main__":
