@@ -233,6 +233,8 @@ def test_another_question_is_quoted_by_its_number_and_answer(tool: ModuleType) -
     assert len(complaints(tool, "Item CF reaches 0.195 (question 11).")) == 1
     assert len(complaints(tool, "It reaches 0.195 (question 12).")) == 1
     assert len(complaints(tool, "lenskit's SVD reaches 0.9239.")) == 1
+    assert complaints(tool, "keras-rs has a two-tower model, which reaches 0.1888.") == []
+    assert len(complaints(tool, "Another two-tower model reaches 0.1888.")) == 1
 
 
 #: What share of wrong figures may pass in the place of right ones, by kind.

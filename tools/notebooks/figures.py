@@ -257,7 +257,8 @@ def of_results(paragraph: str, name: str) -> Iterator[Number]:
     question's own answers."""
     words = paragraph.lower()
     # the word, but for "implicit ALS" and "implicit feedback", which are no library
-    libraries = set(re.findall(r"\w+", re.sub(r"\bimplicit(?!['’`:])", " ", words)))
+    named_here = re.sub(r"\bimplicit(?!['’`:])", " ", words)
+    libraries = {*re.findall(r"\w+", named_here), *re.findall(r"\w+-\w+", named_here)}
     named = words_of(paragraph)
     questions = {
         f"q{int(number):02d}:"
