@@ -214,6 +214,9 @@ def test_a_chinese_text_may_have_what_the_english_one_has(tool: ModuleType) -> N
         ("It is 0.16.", "0.2", False),
         ("It is 0.0011.", "1.1e-03", True),
         ("It took 2.1 s.", "2134 ms", True),
+        ("It is 7 times as fast.", "7 users", False),
+        ("It is 7 times as fast.", "7 × as fast", True),
+        ("It is 7 times as fast.", "ratio 6.8", True),
     ],
 )
 def test_how_a_figure_may_be_rounded(

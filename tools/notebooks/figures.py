@@ -13,10 +13,10 @@ the English one has.
 
 A percentage is a printed percentage, or, where none is printed, a share times 100; a fraction of
 one digit, as 0.4, is not rounded; a figure is not given with more digits than were printed;
-thousands may have commas; without a sign in the prose, that of the output does not count. A
-paragraph that names another library, or another question, and its model may have what
-`benchmarks/results/*.json` say that it reached; one that names a script of `benchmarks/`, what it
-found for the question's own answers. These need not be printed:
+"7 times" is no count of seven; thousands may have commas; without a sign in the prose, that of the
+output does not count. A paragraph that names another library, or another question, and its model
+may have what `benchmarks/results/*.json` say that it reached; one that names a script of
+`benchmarks/`, what it found for the question's own answers. These need not be printed:
 
 * whole numbers from 0 to 12 without sign or unit ("three of 10 places"): ordinary counting;
 * numbers of questions ("questions 4 and 12"), numbers in names (NDCG@10, ML-100K, float32), and
@@ -124,6 +124,8 @@ class Figure:
         >>> [figure.rounds(n) for n in (Number(36.4, 1, percent=True), Number(0.364, 3), Number(36, 0))]
         [True, True, False]
         """
+        if self.kind == "times" and not (number.times or number.digits > 0 or number.exact):
+            return False  # seven films are no "seven times"
         moved = 0
         if self.percent and not number.percent:
             if abs(number.value) > 1 or (number.digits < 2 and not number.exact):

@@ -21,6 +21,7 @@ _PRINTED = re.compile(
     rf"(?:{DIGITS}(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?(?![A-Za-z0-9_@])"
 )
 _PERCENT = re.compile(r"\s?(?:%|％|percent\b|per cent\b|points\b|个?百分点)")
+_TIMES = re.compile(r"\s?(?:×(?!\s?\d)|倍|times\b)")
 _HEADING = re.compile(r"^(#+) +(.+)$")
 _LINK = re.compile(r"\]\(#([^)\s]+)\)")
 #: Words that say nothing of what a number is of: those of any sentence, and the names of metrics.
@@ -42,12 +43,14 @@ class Number:
         value: what it is.
         digits: how many it has after the point; fewer than none where zeros only fill it up.
         percent: whether a sign of percent follows it.
+        times: whether it says how many times: 7 ×, 7 times.
         exact: whether it is a number of the code, which is nothing rounded.
     """
 
     value: float
     digits: int
     percent: bool = False
+    times: bool = False
     exact: bool = False
 
 
@@ -184,7 +187,7 @@ def numbers_in(text: str) -> Iterator[Number]:
         value, digits = float(number) * 10.0 ** int(power or 0), len(number.partition(".")[2])
         value, digits = float(f"{value:.12g}"), digits - int(power or 0)
         after = text[match.end() :]
-        yield Number(value, digits, percent=bool(_PERCENT.match(after)))
+        yield Number(value, digits, bool(_PERCENT.match(after)), bool(_TIMES.match(after)))
         if re.match(r"\s?(?:ms|MB)\b", after):
             yield Number(value / 1000, digits + 3)
         if re.match(r"\s?MiB\b", after):
