@@ -12,8 +12,9 @@ texts cost.
 Every encoder feeds the same model, `LLMInterestModel`, with its defaults, which were chosen on
 cinema; on ml-100k, with three times the events, it trains for 6 epochs. The word vectors are
 cinema's own on cinema and GloVe's on ml-100k, pooled as in question 6. Seconds are of texts outside
-the cache. --only names the rows wanted; SmolLM2 takes a quarter of an hour. --keep writes
-benchmarks/results/text_encoders.json.
+the cache. --only names the rows wanted; SmolLM2 takes a quarter of an hour. --seed draws other
+users and films of ml-100k. --keep writes benchmarks/results/text_encoders.json, where each row also
+has its paired differences to the rows above it.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from keras_recs.answers import q06_content_embedding as q06
 from keras_recs.data import Dataset, ItemFeatures, Split, UserFeatures
 from keras_recs.data.assets import AssetError
 from keras_recs.data.cinema import cinema_cold_split, load_cinema
-from keras_recs.evaluation import Evaluation, PopularityRecommender, evaluate_scores
+from keras_recs.evaluation import Evaluation, PopularityRecommender, compare, evaluate_scores
 from keras_recs.text import BaseEncoder, EncoderError, load_encoder
 from keras_recs.text.encoder import unit_rows
 from keras_recs.text.words import count_words, load_vectors, tokenise
@@ -193,6 +194,12 @@ def line(*cells: str) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+def gap(one: Evaluation, other: Evaluation) -> list[float]:
+    """How far one is ahead of the other, and the interval of that, paired by user."""
+    found = compare(one, other, METRIC)
+    return [found.difference, found.low, found.high]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -200,12 +207,14 @@ def main() -> None:
     parser.add_argument(
         "--only", nargs="+", choices=ROWS, default=ROWS, metavar="ROW", help=", ".join(ROWS)
     )
+    parser.add_argument("--seed", type=int, default=0, help="of the users and films of ml-100k")
     results.option(parser)
     asked = parser.parse_args()
-    names, rows = asked.only, []
+    rows: list[dict] = []
+    above: dict[str, list[Evaluation]] = {}
     tests = [cinema()]
     try:
-        tests.append(movielens())
+        tests.append(movielens(asked.seed))
     except (AssetError, OSError) as error:
         print(f"MovieLens-100K cannot be had: {error}")
     columns = [f"{test.name}, new {what}" for test in tests for what in ("users", "films")]
@@ -215,7 +224,7 @@ def main() -> None:
         sep="\n",
         flush=True,
     )
-    for name in names:
+    for name in asked.only:
         try:
             scores = [
                 popularity(test) if name == "popularity" else model_scores(test, name)
@@ -227,11 +236,22 @@ def main() -> None:
         found = [e for test, score in zip(tests, scores, strict=True) for e in test.measure(score)]
         figures = [(e.metrics[METRIC], *e.interval(METRIC)) for e in found]
         cost = 0 if name == "popularity" else seconds(name)
-        for column, (value, *interval) in zip(columns, figures, strict=True):
+        for place, (column, (value, *interval)) in enumerate(zip(columns, figures, strict=True)):
             rows.append(
-                {"model": name, "test": column, "metric": METRIC, "value": value}
-                | {"interval": interval, "seconds_for_1000_texts": cost}
+                {
+                    "model": name,
+                    "test": column,
+                    "metric": METRIC,
+                    "value": value,
+                    "interval": interval,
+                    "minus": {
+                        other: gap(found[place], theirs[place]) for other, theirs in above.items()
+                    },
+                    "seconds_for_1000_texts": cost,
+                    "seed": asked.seed,
+                }
             )
+        above[name] = found
         print(
             line(
                 name,
