@@ -29,7 +29,7 @@ leaderboard: $(VENV)/installed-test   ## every answer and the baselines on one t
 	$(BIN)/keras-recs leaderboard
 
 bench: $(VENV)/installed-test   ## our answers beside other libraries, accuracy and speed; a table in benchmarks/README.md
-	$(BIN)/python benchmarks/peers.py --readme
+	$(BIN)/python benchmarks/peers.py --keep
 
 lint: $(VENV)/installed-test   ## ruff and mypy
 	$(BIN)/ruff format --check .

@@ -1,12 +1,14 @@
 """How strong the planted effects of `cinema` are: `python benchmarks/cinema_table.py [--deep]`
-prints the table.
+prints the table; --keep writes it into benchmarks/results/cinema.json.
 
 Figures are NDCG@10 with 95 % intervals over users. Columns:
+
     P1           all users and films by protocol P1
     warm         the same without cold users and films
     cold users   60 users who have no event in training, only a profile text; all warm films are
-    candidates cold films   24 films without an event in training; they alone are candidates, for
-    warm users
+                 candidates
+    cold films   24 films without an event in training; they alone are candidates, for warm users
+
 The oracle knows the planted truth, and is the ceiling. scikit-learn is needed; --deep adds question
 8 (a minute)."""
 
@@ -130,11 +132,15 @@ def _figure(scores: np.ndarray, parts: Split) -> tuple[float, float, float]:
 
 
 def main() -> None:
+    import results  # here: notebooks take rows of this table, and keep nothing
+
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--deep", action="store_true", help="with the answer to question 8")
-    table = measure(parser.parse_args().deep)
+    results.option(parser)
+    asked = parser.parse_args()
+    table = measure(asked.deep)
     columns = list(next(iter(table.values())))
     print(f"{'':<20}" + "".join(f"{column:<24}" for column in columns))
     for name, figures in table.items():
@@ -151,6 +157,12 @@ def main() -> None:
         f"\nwarm: EASE / popularity {warm['EASE'] / warm['popularity']:.2f}, item CF / popularity "
         f"{warm['item CF'] / warm['popularity']:.2f}, oracle / best {warm['oracle'] / best:.2f}"
     )
+    rows_kept = [
+        {"model": name, "column": column, "metric": METRIC, "value": value, "interval": [low, high]}
+        for name, figures in table.items()
+        for column, (value, low, high) in figures.items()
+    ]
+    results.keep("cinema", rows_kept, asked.keep)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
     python benchmarks/floors.py                                    # all logs, all answers
     python benchmarks/floors.py --logs sparse dense --answers BPR NeuMF
+    python benchmarks/floors.py --keep                             # into benchmarks/results/floors.json
 
 Two real logs (cinema is simulated, but not by `keras_recs.testing`), two planted ones that the
 rules behind the defaults were looked at on, and more that they were not.
@@ -10,11 +11,11 @@ rules behind the defaults were looked at on, and more that they were not.
 from __future__ import annotations
 
 import argparse
-import json
 import time
 import warnings
 from collections.abc import Callable
-from pathlib import Path
+
+import results
 
 from keras_recs.core.recommender import Recommender
 from keras_recs.data import Dataset, load_cinema, load_movielens, split
@@ -63,17 +64,16 @@ def main() -> None:
     )
     parser.add_argument("--logs", nargs="*", default=list(LOGS), choices=list(LOGS), metavar="LOG")
     parser.add_argument("--answers", nargs="*", default=list(learned()), metavar="ANSWER")
-    parser.add_argument("--json", type=Path, help="write the figures here as well")
+    results.option(parser)
     arguments = parser.parse_args()
-    figures = {}
+    rows: list[dict] = []
     for name in arguments.logs:
-        figures[name] = measure(name, arguments.answers)
-        if arguments.json:
-            arguments.json.write_text(json.dumps(figures, indent=1))
+        rows += measure(name, arguments.answers)
+        results.keep("floors", rows, arguments.keep)
 
 
-def measure(name: str, answers: list[str]) -> dict[str, dict[str, float]]:
-    """Print a table for one log; return its figures."""
+def measure(name: str, answers: list[str]) -> list[dict]:
+    """Print a table for one log; return its rows."""
     log = LOGS[name]()
     data = log.data if isinstance(log, PlantedLog) else log
     parts = split(data, "P1")
@@ -85,7 +85,7 @@ def measure(name: str, answers: list[str]) -> dict[str, dict[str, float]]:
         evaluate(floor().fit(parts.train), parts)
         for floor in (PopularityRecommender, RecentPopularityRecommender)
     )
-    figures = {}
+    rows = []
 
     def row(label: str, result: Evaluation, seconds: float) -> None:
         over, over_recent = (compare(result, floor, "ndcg@10") for floor in (popularity, recent))
@@ -101,14 +101,16 @@ def measure(name: str, answers: list[str]) -> dict[str, dict[str, float]]:
             f"{over.high:+.4f}]    [{over_recent.low:+.4f}, {over_recent.high:+.4f}] {seconds:7.1f} s{mark}",
             flush=True,
         )
-        figures[label] = {
-            "ndcg@10": result.metrics["ndcg@10"],
-            "low": over.low,
-            "high": over.high,
-            "recent_low": over_recent.low,
-            "recent_high": over_recent.high,
-            "seconds": seconds,
-        }
+        rows.append(
+            {
+                "model": label,
+                "log": name,
+                "ndcg@10": result.metrics["ndcg@10"],
+                "over_popularity": [over.low, over.high],
+                "over_recent_popularity": [over_recent.low, over_recent.high],
+                "fit_s": seconds,
+            }
+        )
 
     if isinstance(log, PlantedLog):
         row("the oracle", evaluate_scores(log.oracle(), parts), 0.0)
@@ -127,7 +129,7 @@ def measure(name: str, answers: list[str]) -> dict[str, dict[str, float]]:
             )  # data too thin: said by the answer, measured here
             model = make().fit(parts.train)
         row(label, evaluate(model, parts), time.perf_counter() - start)
-    return figures
+    return rows
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 """Our answers beside other libraries: the same split, the same metrics, one run on one machine.
 
-    python benchmarks/peers.py                     ours and the usual libraries; a table,
-    build/bench/peers.json python benchmarks/peers.py --only implicit     ours and one library
-    python benchmarks/peers.py --only recbole      slow ones run when they are named
-    python benchmarks/peers.py --readme            and put the table of this run into
-    benchmarks/README.md
+    python benchmarks/peers.py                   a table of ours and the usual libraries
+    python benchmarks/peers.py --only implicit   ours and one library
+    python benchmarks/peers.py --only recbole    slow ones run when they are named
+    python benchmarks/peers.py --keep            and keep it: benchmarks/results/peers.json, and the
+                                                 tables of the READMEs
 
 Each library lives in an environment of its own under build/bench, made on first use; each model has
 a process of its own. It gets the split as arrays, fits, and returns scores; time is taken inside
@@ -16,7 +16,6 @@ libraries and data included. All scores are judged here, by one protocol.
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import subprocess
 import sys
@@ -28,7 +27,7 @@ from itertools import count
 from pathlib import Path
 
 import numpy as np
-import readme
+import results
 from peak import peak_mib
 
 import keras_recs
@@ -75,6 +74,12 @@ def interpreter(library: str) -> Path:
         subprocess.run([python, "-m", "pip", "install", "--quiet", *LIBRARIES[library]], check=True)
         (home / "ready").touch()
     return python
+
+
+def version_of(library: str) -> str:
+    """The version of a library that its environment has."""
+    (requirement,) = (each for each in LIBRARIES[library] if library in each)
+    return results.version_in(interpreter(library), requirement.partition("==")[0])
 
 
 def write_split(parts: Split) -> Path:
@@ -126,7 +131,8 @@ def peers(library: str, splits: dict[str, Split], repeats: int) -> list[dict]:
                     else evaluate_ratings(values, parts)
                 )
                 rows.append(
-                    row(
+                    {"library": library}
+                    | row(
                         f"{library}: {found['name']}",
                         protocol,
                         judged,
@@ -229,20 +235,18 @@ def main() -> None:
     parser.add_argument(
         "--repeats", type=int, default=3, help="rounds, of which the best counts (3)"
     )
-    parser.add_argument(
-        "--readme", action="store_true", help="write the table into benchmarks/README.md too"
-    )
+    results.option(parser)
     asked = parser.parse_args()
     BENCH.mkdir(parents=True, exist_ok=True)
     data = keras_recs.load_movielens("ml-100k")
     splits = {protocol: keras_recs.split(data, protocol) for protocol in ("P1", "P3")}
     rows = ours(data, splits, asked.repeats, asked.questions)
-    for library in asked.only or USUAL:
+    libraries = asked.only or USUAL
+    for library in libraries:
         rows += peers(library, splits, asked.repeats)
-    (BENCH / "peers.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf8")
+    versions = {library: version_of(library) for library in libraries}
+    results.keep("peers", rows, asked.keep, versions, table=table(rows))
     print(table(rows))
-    if asked.readme:
-        readme.put("peers", table(rows))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 """Time and peak memory on large synthetic data: 100,000 users × 20,000 items × 5 million
 interactions.
 
-    python benchmarks/scale.py                         all our answers and the peers; a table,
-    build/bench/scale.json python benchmarks/scale.py --readme                and put the table of
-    this run into benchmarks/README.md python benchmarks/scale.py --only "ALS" --users 10000 --items
-    5000 --events 500000
+    python benchmarks/scale.py          a table of all our answers and the peers
+    python benchmarks/scale.py --keep   and keep it: benchmarks/results/scale.json, and the table of
+                                        benchmarks/README.md
+    python benchmarks/scale.py --only "ALS" --users 10000 --items 5000 --events 500000
 
 Each model is fitted in a process of its own, which then makes lists for 200 users. Peak memory is
 of the whole process, libraries and data included.
@@ -21,6 +21,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import results
 from peak import peak_mib
 
 HERE = Path(__file__).resolve().parent
@@ -141,9 +142,7 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=100_000)
     parser.add_argument("--items", type=int, default=20_000)
     parser.add_argument("--events", type=int, default=5_000_000)
-    parser.add_argument(
-        "--readme", action="store_true", help="write the table into benchmarks/README.md too"
-    )
+    results.option(parser)
     parser.add_argument("--one", help=argparse.SUPPRESS)
     parser.add_argument("--data", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
@@ -151,7 +150,7 @@ def main() -> None:
         found = (run_peer if asked.one in PEERS else run_ours)(asked.one, asked.data)
         print(json.dumps({"model": asked.one, **found, "peak_gib": peak_mib() / 2**10}))
         return
-    import readme
+    from peers import version_of
     from synthetic import power_law
 
     BENCH.mkdir(parents=True, exist_ok=True)
@@ -166,12 +165,12 @@ def main() -> None:
     rows = []
     for name in [*OURS, *PEERS]:
         if not asked.only or any(part in name for part in asked.only):
-            rows.append(measure(name, file))
+            rows.append({"library": PEERS.get(name, "keras_recs"), **measure(name, file)})
             print(rows[-1], file=sys.stderr)
-    (BENCH / "scale.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf8")
+    libraries = {row["library"] for row in rows} - {"keras_recs"}
+    versions = {library: version_of(library) for library in libraries}
+    results.keep("scale", rows, asked.keep, versions, table=table(rows))
     print(table(rows))
-    if asked.readme:
-        readme.put("scale", table(rows))
 
 
 if __name__ == "__main__":

@@ -2,14 +2,19 @@
 2.
 
 What new users and new films are ranked by, NDCG@10 with 95 % intervals over users, and what 1,000
-    texts cost. cinema    60 users without a history, who wrote a profile in English or Chinese; 24
-    films nobody has seen ml-100k   a fifth of the users, who name three films that they rated; a
-    fifth of the films. Texts are titles and
-              genres only
+texts cost.
+
+    cinema    60 users without a history, who wrote a profile in English or Chinese; 24 films nobody
+              has seen
+    ml-100k   a fifth of the users, who name three films that they rated; a fifth of the films.
+              Texts are titles and genres only
+
 Every encoder feeds the same model, `LLMInterestModel`, with its defaults, which were chosen on
 cinema; on ml-100k, with three times the events, it trains for 6 epochs. The word vectors are
 cinema's own on cinema and GloVe's on ml-100k, pooled as in question 6. Seconds are of texts outside
-the cache. --only names the rows wanted; SmolLM2 takes a quarter of an hour.
+the cache. --only names the rows wanted; SmolLM2 takes a quarter of an hour. --seed draws other
+users and films of ml-100k. --keep writes benchmarks/results/text_encoders.json, where each row also
+has its paired differences to the rows above it.
 """
 
 from __future__ import annotations
@@ -22,6 +27,7 @@ from typing import Self
 from unittest import mock
 
 import numpy as np
+import results
 
 import keras_recs.neural  # noqa: F401 - first of all: it imports TensorFlow without its start-up notes
 from keras_recs import load_movielens
@@ -30,7 +36,7 @@ from keras_recs.answers import q06_content_embedding as q06
 from keras_recs.data import Dataset, ItemFeatures, Split, UserFeatures
 from keras_recs.data.assets import AssetError
 from keras_recs.data.cinema import cinema_cold_split, load_cinema
-from keras_recs.evaluation import Evaluation, PopularityRecommender, evaluate_scores
+from keras_recs.evaluation import Evaluation, PopularityRecommender, compare, evaluate_scores
 from keras_recs.text import BaseEncoder, EncoderError, load_encoder
 from keras_recs.text.encoder import unit_rows
 from keras_recs.text.words import count_words, load_vectors, tokenise
@@ -188,6 +194,12 @@ def line(*cells: str) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+def gap(one: Evaluation, other: Evaluation) -> list[float]:
+    """How far one is ahead of the other, and the interval of that, paired by user."""
+    found = compare(one, other, METRIC)
+    return [found.difference, found.low, found.high]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -195,10 +207,14 @@ def main() -> None:
     parser.add_argument(
         "--only", nargs="+", choices=ROWS, default=ROWS, metavar="ROW", help=", ".join(ROWS)
     )
-    names = parser.parse_args().only
+    parser.add_argument("--seed", type=int, default=0, help="of the users and films of ml-100k")
+    results.option(parser)
+    asked = parser.parse_args()
+    rows: list[dict] = []
+    above: dict[str, list[Evaluation]] = {}
     tests = [cinema()]
     try:
-        tests.append(movielens())
+        tests.append(movielens(asked.seed))
     except (AssetError, OSError) as error:
         print(f"MovieLens-100K cannot be had: {error}")
     columns = [f"{test.name}, new {what}" for test in tests for what in ("users", "films")]
@@ -208,7 +224,7 @@ def main() -> None:
         sep="\n",
         flush=True,
     )
-    for name in names:
+    for name in asked.only:
         try:
             scores = [
                 popularity(test) if name == "popularity" else model_scores(test, name)
@@ -220,6 +236,22 @@ def main() -> None:
         found = [e for test, score in zip(tests, scores, strict=True) for e in test.measure(score)]
         figures = [(e.metrics[METRIC], *e.interval(METRIC)) for e in found]
         cost = 0 if name == "popularity" else seconds(name)
+        for place, (column, (value, *interval)) in enumerate(zip(columns, figures, strict=True)):
+            rows.append(
+                {
+                    "model": name,
+                    "test": column,
+                    "metric": METRIC,
+                    "value": value,
+                    "interval": interval,
+                    "minus": {
+                        other: gap(found[place], theirs[place]) for other, theirs in above.items()
+                    },
+                    "seconds_for_1000_texts": cost,
+                    "seed": asked.seed,
+                }
+            )
+        above[name] = found
         print(
             line(
                 name,
@@ -228,6 +260,7 @@ def main() -> None:
             ),
             flush=True,
         )
+    results.keep("text_encoders", rows, asked.keep)
 
 
 if __name__ == "__main__":

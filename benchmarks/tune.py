@@ -1,8 +1,9 @@
 """Hyperparameters on the validation slice: one at a time, from the defaults, keeping what helps.
 
-    python benchmarks/tune.py 11                      all classes of question 11 that grids.toml
-    knows python benchmarks/tune.py 11 BPR                  one of them
-    python benchmarks/tune.py 11 --rounds 2           go through the hyperparameters twice
+    python benchmarks/tune.py 11              all classes of question 11 that grids.toml knows
+    python benchmarks/tune.py 11 BPR          one of them
+    python benchmarks/tune.py 11 --rounds 2   go through the hyperparameters twice
+    python benchmarks/tune.py 11 --keep       into benchmarks/results/tune_q11.json
 
 The training part of the question's protocol is split again by the same protocol; the test part is
 never looked at. The grids are in grids.toml, beside this file.
@@ -15,9 +16,11 @@ import time
 import tomllib
 from pathlib import Path
 
+import results
+
 from keras_recs import load_movielens, split
 from keras_recs.evaluation import evaluate, protocol_named
-from keras_recs.questions import question
+from keras_recs.questions import Answer, question
 
 GRIDS = tomllib.loads(Path(__file__).with_name("grids.toml").read_text(encoding="utf8"))
 
@@ -31,7 +34,9 @@ def main() -> None:
     parser.add_argument(
         "--rounds", type=int, default=1, help="passes through the hyperparameters (1)"
     )
+    results.option(parser)
     asked = parser.parse_args()
+    rows: list[dict] = []
     q = question(asked.question)
     protocol = protocol_named(q.protocol)
     parts = split(load_movielens("ml-100k"), q.protocol, validation=True)
@@ -41,14 +46,17 @@ def main() -> None:
         ):
             continue
 
-        def measure(params: dict) -> float:
+        def measure(params: dict, answer: Answer = answer) -> float:
             start = time.perf_counter()
-            metrics = evaluate(q.make(answer, **params).fit(parts.train), parts).metrics  # noqa: B023
+            metrics = evaluate(q.make(answer, **params).fit(parts.train), parts).metrics
             metric = protocol.main_metric(metrics)
             value = metrics[metric]
             print(
                 f"  {metric} {value:.4f}  {time.perf_counter() - start:6.1f} s  {params}",
                 flush=True,
+            )
+            rows.append(
+                {"model": answer.name, "metric": metric, "value": value, "settings": params}
             )
             return value
 
@@ -62,6 +70,7 @@ def main() -> None:
                     if protocol.goodness(found) > protocol.goodness(best):
                         best, chosen = found, {**chosen, name: value}
         print(f"best: {protocol.main} {best:.4f} with {chosen or 'the defaults'}")
+        results.keep(f"tune_q{q.number:02d}", rows, asked.keep)
 
 
 if __name__ == "__main__":

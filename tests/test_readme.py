@@ -227,6 +227,7 @@ def test_the_scripts_write_into_the_long_tables(
     copy = tmp_path / "README.md"
     copy.write_text(text(LONG), encoding="utf8")
     monkeypatch.setattr(readme, "README", copy)
+    monkeypatch.setattr(readme, "SHORT", ())
     readme.put("scale", "| new |")
     assert "<!-- benchmarks/scale.py -->\n| new |\n<!-- /benchmarks/scale.py -->" in copy.read_text(
         encoding="utf8"
