@@ -1,14 +1,17 @@
 """NeuMF and its variants on MovieLens-100K, three seeds each: what the page of question 8 compares.
 
-    python benchmarks/neumf_variants.py                         fits all, about half an hour of one core
-    python benchmarks/neumf_variants.py --only GMF --splits random
+    python benchmarks/neumf_variants.py --keep          fits all, about twenty minutes of one core
+    python benchmarks/neumf_variants.py --only GMF MLP
+
+What `build/bench/neumf_variants.npz` has already is not fitted again; delete it to begin anew.
 
 A variant differs from NeuMF in the one thing that its name says; all else, the examples and the
 settings included, is NeuMF's own, which were chosen on a validation slice, for NeuMF. Where the
 number of negatives varies, so does that of the epochs, and all see the same number of examples.
 
-The results, `benchmarks/results/neumf_variants.npz`, hold NDCG@10 of each user: an array (seeds,
-users) for each variant and split, called "random/GMF", and the users' ids, called "random/users".
+`benchmarks/results/neumf_variants.npz` has NDCG@10 of each user: an array (seeds, users) for each
+variant and split, called "random/GMF", and the users' ids, called "random/users"; the JSON file
+beside it has the means, and where they come from.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ import keras_recs.neural  # isort: skip  (imports TensorFlow without its start-u
 
 import keras
 import numpy as np
+import results
 from keras import layers
 
 import keras_recs
@@ -31,7 +35,7 @@ from keras_recs.data import Dataset, Split, split_random
 from keras_recs.evaluation import evaluate
 from keras_recs.neural import train
 
-RESULTS = Path(__file__).parent / "results" / "neumf_variants.npz"
+NAME = "neumf_variants"
 METRIC = "ndcg@10"
 SEEDS = (0, 1, 2)
 
@@ -103,8 +107,11 @@ class Pretrained(Parts):
                 for layer in part.layers:
                     if layer.name.startswith(("user_", "item_", "mlp_")) and layer.weights:
                         model.get_layer(layer.name).set_weights(layer.get_weights())
-            (k, b), (l, c) = (part.get_layer("weights").get_weights() for part in (gmf, mlp))
-            model.get_layer("weights").set_weights([np.concatenate([k, l]) / 2, (b + c) / 2])
+            kernels, biases = zip(
+                *(part.get_layer("weights").get_weights() for part in (gmf, mlp)), strict=True
+            )
+            half = [np.concatenate(kernels) / 2, np.mean(biases, axis=0)]
+            model.get_layer("weights").set_weights(half)
             return model
 
         self.model_, self.history_ = train(
@@ -143,7 +150,7 @@ def splits() -> dict[str, Split]:
     }
 
 
-def read(path: Path = RESULTS) -> dict[str, np.ndarray]:
+def read(path: Path) -> dict[str, np.ndarray]:
     """What was measured so far."""
     if not path.exists():
         return {}
@@ -151,22 +158,44 @@ def read(path: Path = RESULTS) -> dict[str, np.ndarray]:
         return dict(stored)
 
 
+def rows(stored: dict[str, np.ndarray]) -> list[dict[str, object]]:
+    """The means of the seeds, variant by variant."""
+    out: list[dict[str, object]] = []
+    for name, values in sorted(stored.items()):
+        split, variant = name.split("/")
+        if variant == "users":
+            continue
+        seeds = [round(float(each), 4) for each in values.mean(axis=1)]
+        row = {"model": f"q08: {variant}", "split": split, "metric": METRIC}
+        out.append({**row, "value": round(float(values.mean()), 4), "seeds": seeds})
+    return out
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Variants of NeuMF on MovieLens-100K.")
-    parser.add_argument("--only", nargs="*", choices=VARIANTS, default=list(VARIANTS))
-    parser.add_argument("--splits", nargs="*", default=["by time", "random"])
+    parser.add_argument("--only", nargs="+", choices=VARIANTS, default=list(VARIANTS))
+    results.option(parser)
     asked = parser.parse_args(arguments)
+    path = results.BENCH / f"{NAME}.npz"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    stored = read(path)
     for name, split in splits().items():
-        for variant in asked.only if name in asked.splits else ():
+        for variant in asked.only:
+            if f"{name}/{variant}" in stored:
+                continue
             start = time.process_time()
             runs = [
                 evaluate(VARIANTS[variant](seed).fit(split.train), split, k=10) for seed in SEEDS
             ]
             values = np.stack([run.per_user[METRIC] for run in runs]).astype(np.float32)
-            stored = read() | {f"{name}/{variant}": values, f"{name}/users": runs[0].users}
-            np.savez_compressed(RESULTS, **stored)
+            stored |= {f"{name}/{variant}": values, f"{name}/users": runs[0].users}
+            np.savez_compressed(path, **stored)
             figures = " ".join(f"{each:.4f}" for each in values.mean(axis=1))
-            print(f"{name:8s} {variant:14s} {figures}  {time.process_time() - start:.0f} s", flush=True)
+            took = time.process_time() - start
+            print(f"{name:8s} {variant:14s} {figures}  {took:.0f} s", flush=True)
+    results.keep(NAME, rows(stored), asked.keep)
+    if asked.keep:
+        np.savez_compressed(results.FOLDER / f"{NAME}.npz", **stored)
 
 
 if __name__ == "__main__":

@@ -42,7 +42,6 @@ TO_COME = frozenset(
         "q05_matrix_factorization",
         "q06_content_embedding",
         "q07_user_cf",
-        "q08_deep_learning",
         "q10_graph_embedding",
         "q11_implicit_mf",
         "q18_gcn",

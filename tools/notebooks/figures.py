@@ -63,7 +63,6 @@ DOCUMENTS = ("README.md", "README.zh.md", "ERRATA.md", "benchmarks/README.md")
 TO_COME: dict[str, str] = {
     "cinema": "the data set is being regenerated",
     "q02_llm_interest": "its table of readers awaits a run of benchmarks/text_encoders.py",
-    "q08_deep_learning": "is being rewritten",
 }
 
 
