@@ -191,7 +191,7 @@ def test_a_readme_without_marks_is_an_error(results: ModuleType) -> None:
         ({"versions": {"python": "3.11"}}, "no version of keras"),
         ({"rows": [{"library": "cornac"}]}, "no version of cornac"),
         ({"rows": []}, "no rows"),
-        ({"command": "python /home/me/peers.py"}, "a path of a machine"),
+        ({"command": "python /somewhere/else/peers.py"}, "a path of a machine"),
         ({"written_by": "benchmarks/none.py"}, "no such script"),
     ],
 )

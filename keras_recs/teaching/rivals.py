@@ -172,9 +172,15 @@ class RivalTable:
                 )
         return lines
 
-    def cell(self, name: str, column: str) -> str:
-        """The figure with its interval."""
-        evaluation = self.evaluations[name].get(column)
+    @cached_property
+    def cells(self) -> dict[str, list[str]]:
+        """Model -> its figure on each split, with its interval."""
+        return {
+            name: [self._cell(row.get(column)) for column in self.columns]
+            for name, row in self.evaluations.items()
+        }
+
+    def _cell(self, evaluation: Evaluation | None) -> str:
         if evaluation is None:
             return "–"
         low, high = evaluation.interval(self.metric)
@@ -208,11 +214,10 @@ class RivalTable:
         return {MARK: {"rivals": table}}
 
     def __repr__(self) -> str:
-        cells = {
-            self._label(name): [self.cell(name, column) for column in self.columns]
-            for name in self.evaluations
-        }
-        rows = [["", *self.columns], *([label, *row] for label, row in cells.items())]
+        rows = [
+            ["", *self.columns],
+            *([self._label(name), *cells] for name, cells in self.cells.items()),
+        ]
         widths = [max(map(len, column)) + 2 for column in zip(*rows, strict=True)]
         table = [
             "".join(f"{text:<{width}}" for text, width in zip(row, widths, strict=True)).rstrip()
@@ -227,14 +232,12 @@ class RivalTable:
         best = {column: self.best(column) for column in self.columns}
         head = f"| {self.metric} | " + " | ".join(self.columns) + " |"
         lines = [head, "|---" * (len(self.columns) + 1) + "|"]
-        for name in self.evaluations:
-            cells = [
-                f"**{self.cell(name, column)}**"
-                if name in best[column]
-                else self.cell(name, column)
-                for column in self.columns
+        for name, cells in self.cells.items():
+            marked = [
+                f"**{cell}**" if name in best[column] else cell
+                for column, cell in zip(self.columns, cells, strict=True)
             ]
-            lines.append(f"| {self._label(name).replace('*', '★')} | " + " | ".join(cells) + " |")
+            lines.append(f"| {self._label(name).replace('*', '★')} | " + " | ".join(marked) + " |")
         note = "Bold: the best of a column, and what is not clearly worse. ★ this page's own."
         words = [line if line.startswith("- ") else f"\n{line}\n" for line in self.verdicts()]
         table = "\n".join([*lines, "", note, *words])
