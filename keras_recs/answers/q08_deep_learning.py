@@ -50,7 +50,8 @@ class NeuMF(PairRecommender):
         gmf_dim, mlp_dim: embedding sizes of the two branches.
         hidden: units of the dense layers of the MLP branch.
         dropout: share of the last layer's inputs left out in training: it must not lean on single
-            products. It makes probabilities more honest; the ranking hardly changes.
+            products. On MovieLens-100K the ranking gains from it on a random split,
+            and shows no clear difference by time.
         embedding_reg: L2 penalty of the embedding tables. None for 3e-6, and where users or items
             have fewer than 12 events on average the weight of one example (`embedding_penalty`).
         n_negatives: negatives for each positive.
