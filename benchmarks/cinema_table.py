@@ -7,7 +7,7 @@ Figures are NDCG@10 with 95 % intervals over users. Columns:
     warm         the same without cold users and films
     cold users   60 users who have no event in training, only a profile text; all warm films are
                  candidates
-    cold films   24 films without an event in training; they alone are candidates, for warm users
+    cold films   64 films without an event in training; they alone are candidates, for warm users
 
 The oracle knows the planted truth, and is the ceiling. scikit-learn is needed; --deep adds question
 8 (a minute)."""

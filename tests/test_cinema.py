@@ -20,7 +20,7 @@ from keras_recs.data.cinema import (
     load_cinema_impressions,
     load_cinema_reviews,
 )
-from keras_recs.data.cinema.model import GENRE_THEMES, THEMES
+from keras_recs.data.cinema.model import GENRE_MOODS, MOODS, SUBJECTS, THEMES
 
 ROOT = Path(__file__).parents[1]
 FIXTURES = ROOT / "fixtures"
@@ -113,7 +113,7 @@ def test_catalogue_is_sound() -> None:
             str(film["year"])
         )
         assert 1920 <= film["year"] <= 2025
-        assert film["genres"] and set(film["genres"]) <= set(GENRE_THEMES)
+        assert film["genres"] and set(film["genres"]) <= set(GENRE_MOODS)
         assert len(set(film["genres"])) == len(film["genres"])
         assert (
             all(re.fullmatch("[A-Z]{2}", code) for code in film["countries"]) and film["countries"]
@@ -165,7 +165,7 @@ def test_series_have_consecutive_parts_in_order_of_release(truth: CinemaTruth) -
 
 def test_dataset_has_what_it_says(cinema: Dataset, truth: CinemaTruth) -> None:
     events = cinema.interactions
-    assert (cinema.n_users, cinema.n_items) == (600, 290) and 28_000 < len(cinema) < 32_000
+    assert (cinema.n_users, cinema.n_items) == (600, 428) and 28_000 < len(cinema) < 32_000
     for what in (
         "ratings",
         "timestamps",
@@ -200,7 +200,7 @@ def test_dataset_has_what_it_says(cinema: Dataset, truth: CinemaTruth) -> None:
     assert np.array_equal(events.contexts["weekend"], ~np.is_busday(dates.astype("datetime64[D]")))
     assert set(events.contexts["device"]) == {"phone", "tablet", "tv"}
     assert (
-        cinema.item_features.images.shape == (290, 64, 64, 3)
+        cinema.item_features.images.shape == (428, 64, 64, 3)
         and cinema.item_features.images.dtype == np.uint8
     )
     assert set(cinema.item_features.extra) == {
@@ -240,7 +240,10 @@ def test_knowledge_graph_says_what_the_features_say(cinema: Dataset) -> None:
     graph, features = cinema.knowledge, cinema.item_features
     triples = set(zip(graph.heads, graph.relations, graph.tails, strict=True))
     assert len(triples) == len(graph)
-    assert set(graph.relations) == {"genre", "director", "actor", "country", "series"}
+    assert set(graph.relations) == {
+        *("genre", "director", "actor", "country", "series"),
+        *("follows", "remake_of", "based_on", "author", "works_with"),
+    }
     assert list(graph.item_entities) == cinema.item_ids.ids.tolist()
     for row, item in enumerate(cinema.item_ids.ids.tolist()):
         head = graph.item_entities[item]
@@ -251,6 +254,54 @@ def test_knowledge_graph_says_what_the_features_say(cinema: Dataset) -> None:
         assert ((head, "series", f"series:{series}") in triples) == (series is not None)
     assert ("film:unforgiven-1992", "director", "person:Clint Eastwood") in triples
     assert ("film:unforgiven-1992", "actor", "person:Clint Eastwood") in triples
+    assert ("film:12-angry-men-1997", "remake_of", "film:12-angry-men-1957") in triples
+    assert ("film:toy-story-2-1999", "follows", "film:toy-story-1995") in triples
+    for film in ("film:12-angry-men-1957", "film:12-angry-men-1997"):
+        assert (film, "based_on", "work:Twelve Angry Men") in triples
+    assert ("work:Twelve Angry Men", "author", "person:Reginald Rose") in triples
+
+
+def test_knowledge_graph_has_triangles_and_typed_paths(cinema: Dataset) -> None:
+    """Without a triangle, the return parameter of node2vec says nothing; without entities that are
+    head and tail, there is one kind of path only."""
+    import networkx as nx
+
+    graph = cinema.knowledge
+    triples = list(zip(graph.heads, graph.relations, graph.tails, strict=True))
+    plain = nx.Graph([(head, tail) for head, _, tail in triples])
+    assert nx.is_connected(plain)
+    # director, actor and film; a film, the one before, and their series; a remake and its source
+    triangles = nx.triangles(plain)
+    assert sum(triangles.values()) / 3 > 1000
+    in_one = [name for name in graph.item_entities.values() if triangles[name]]
+    assert len(in_one) > 0.9 * len(graph.item_entities)
+    assert len(set(graph.heads) & set(graph.tails)) > 300
+    count = {relation: sum(r == relation for _, r, _ in triples) for _, relation, _ in triples}
+    assert count["follows"] >= 50 and count["remake_of"] >= 15 and count["based_on"] > 100
+    for head, relation, tail in triples:
+        kinds = (head.split(":")[0], tail.split(":")[0])
+        assert kinds == {
+            "follows": ("film", "film"),
+            "remake_of": ("film", "film"),
+            "based_on": ("film", "work"),
+            "author": ("work", "person"),
+            "works_with": ("person", "person"),
+            "director": ("film", "person"),
+            "actor": ("film", "person"),
+        }.get(relation, ("film", relation))
+
+
+def test_what_a_film_is_about_is_not_in_its_features(cinema: Dataset, truth: CinemaTruth) -> None:
+    """Subjects are planted: only the synopsis tells them, and no file that an answer reads."""
+    assert not any("subjects" in film for film in films())
+    assert set(truth.subjects) == set(cinema.item_ids.ids.tolist())
+    assert {name for names in truth.subjects.values() for name in names} == set(SUBJECTS)
+    genres = np.array(
+        [[genre in names for genre in GENRE_MOODS] for names in cinema.item_features.genres], float
+    )
+    subjects = truth.item_themes[:, len(MOODS) :] > 0
+    auc = [_auc(_left_out(genres, subjects.astype(float))[:, k], subjects[:, k]) for k in range(12)]
+    assert np.mean(auc) < 0.75, "genres hint at subjects, and no more"
 
 
 def test_impressions_contain_the_interactions(cinema: Dataset, shown: Dataset) -> None:
@@ -326,7 +377,7 @@ def test_words_alone_do_not_tell_the_interest(cinema: Dataset, truth: CinemaTrut
     of_films = words.fit_transform(cinema.item_features.texts)
     guess = (words.transform(cinema.user_features.texts) @ of_films.T).toarray() @ truth.item_themes
     right = (guess.argmax(axis=1) == truth.main_interest).mean()
-    assert 1 / 12 < right < 0.4  # a sentence encoder gets about 70 % right
+    assert 1 / 24 < right < 0.4  # a sentence encoder gets about 60 % right
 
 
 def test_reviews(cinema: Dataset) -> None:
@@ -362,17 +413,30 @@ def test_reviews(cinema: Dataset) -> None:
         load_cinema_reviews(split(cinema, "P1").test)
 
 
-def test_posters_hint_at_genres_without_giving_them_away(cinema: Dataset) -> None:
+def test_colours_of_posters_do_not_tell_genres_and_textures_do(cinema: Dataset) -> None:
+    """Mean and deviation of each channel say hardly more than chance; how the image changes from
+    pixel to pixel, which a convolution sees, says more."""
     images = cinema.item_features.images.astype(np.float64) / 255
-    assert len(np.unique(images.reshape(290, -1), axis=0)) == 290
-    pixels = np.concatenate([images.mean(axis=(1, 2)), images.std(axis=(1, 2))], axis=1)
+    assert len(np.unique(images.reshape(428, -1), axis=0)) == 428
+    colours = np.concatenate([images.mean(axis=(1, 2)), images.std(axis=(1, 2))], axis=1)
+    grey = images.mean(axis=3)
+    steps = [1, 2, 3, 4, 6, 8]
+    changes = [
+        np.abs(np.roll(grey, step, axis) - grey).mean(axis=(1, 2)) / grey.std(axis=(1, 2))
+        for step in steps
+        for axis in (1, 2)
+    ]
     labels = np.array(
-        [[genre in genres for genre in GENRE_THEMES] for genres in cinema.item_features.genres]
+        [[genre in genres for genre in GENRE_MOODS] for genres in cinema.item_features.genres]
     )
     labels = labels[:, labels.sum(axis=0) > 12]
-    score = _left_out((pixels - pixels.mean(axis=0)) / pixels.std(axis=0), labels.astype(float))
-    auc = np.mean([_auc(score[:, j], labels[:, j]) for j in range(labels.shape[1])])
-    assert 0.55 < auc < 0.75
+
+    def auc(x: np.ndarray) -> float:
+        score = _left_out((x - x.mean(axis=0)) / x.std(axis=0), labels.astype(float))
+        return float(np.mean([_auc(score[:, j], labels[:, j]) for j in range(labels.shape[1])]))
+
+    assert auc(colours) < 0.56
+    assert 0.62 < auc(np.column_stack(changes)) < 0.9
 
 
 def _left_out(x: np.ndarray, y: np.ndarray, reg: float = 10.0) -> np.ndarray:
@@ -392,4 +456,4 @@ def test_interactions_file_is_plain(cinema: Dataset) -> None:
     with (FIXTURES / "interactions.csv").open(newline="") as file:
         header, first, *_ = csv.reader(file)
     assert header == ["user", "film", "timestamp", "rating", "like", "finish", "device"]
-    assert int(first[0]) in cinema.user_ids.ids and 0 <= int(first[1]) < 290
+    assert int(first[0]) in cinema.user_ids.ids and 0 <= int(first[1]) < 428

@@ -20,7 +20,7 @@ from keras_recs.data.cinema import (
     cinema_cold_split,
 )
 from keras_recs.data.cinema.context import SLOTS, slot_chances, time_slot
-from keras_recs.data.cinema.model import GENRE_THEMES, THEMES, theme_vectors
+from keras_recs.data.cinema.model import GENRE_MOODS, THEMES, theme_vectors
 from keras_recs.data.sequences import Sequences
 
 ROOT = Path(__file__).parents[1]
@@ -46,7 +46,7 @@ def left_out(x: np.ndarray, y: np.ndarray, reg: float = 10.0) -> np.ndarray:
 
 
 def test_shape_is_like_movielens(cinema: Dataset) -> None:
-    """ML-100K has a Gini coefficient of 0.47 over users; 0.63 over all its films, 0.21 over its 290 most rated ones."""
+    """ML-100K has a Gini coefficient of 0.47 over users; 0.63 over all its films, 0.21 over its 428 most rated ones."""
     events = cinema.interactions
     assert 0.42 < gini(np.bincount(events.users)) < 0.52
     assert 0.36 < gini(np.bincount(events.items)) < 0.66
@@ -60,18 +60,21 @@ def test_shape_is_like_movielens(cinema: Dataset) -> None:
 def test_truth_has_the_shapes_it_says(cinema: Dataset, truth: CinemaTruth) -> None:
     assert truth.interests.shape == truth.interests_at_end.shape == (
         600,
-        12,
-    ) and truth.item_themes.shape == (290, 12)
+        24,
+    ) and truth.item_themes.shape == (428, 24)
     for interests in (truth.interests, truth.interests_at_end):
         assert np.allclose(interests.sum(axis=1), 1, atol=1e-5) and (interests >= 0).all()
         assert np.array_equal((interests > 0).sum(axis=1), truth.n_interests)
     assert set(truth.n_interests) == {1, 2, 3} and set(truth.communities) == set(range(6))
     changed = (truth.interests != truth.interests_at_end).any(axis=1)
     assert np.array_equal(changed, truth.drifting) and 0.15 < changed.mean() < 0.4
-    assert np.allclose(truth.item_themes, theme_vectors(cinema.item_features.genres), atol=1e-6)
-    assert truth.expected_ratings.shape == truth.utility.shape == (600, 290)
+    subjects = [truth.subjects[item] for item in cinema.item_ids.ids.tolist()]
+    assert np.allclose(
+        truth.item_themes, theme_vectors(cinema.item_features.genres, subjects), atol=1e-6
+    )
+    assert truth.expected_ratings.shape == truth.utility.shape == (600, 428)
     assert truth.expected_ratings.min() >= 1 and truth.expected_ratings.max() <= 5
-    assert len(truth.cold_users) == 60 and len(truth.cold_items) == 24
+    assert len(truth.cold_users) == 60 and len(truth.cold_items) == 64
 
 
 def test_interests_show_in_what_is_clicked(cinema: Dataset, truth: CinemaTruth) -> None:
@@ -92,11 +95,11 @@ def test_interests_show_in_what_is_clicked(cinema: Dataset, truth: CinemaTruth) 
 
 def test_some_users_have_clearly_separate_interests(cinema: Dataset, truth: CinemaTruth) -> None:
     """Their clicks fall into two groups of films that share no theme, with few films between."""
-    kinship = truth.item_themes.T @ truth.item_themes  # (12, 12)
+    kinship = truth.item_themes.T @ truth.item_themes  # (24, 24)
     kinship /= np.sqrt(np.outer(np.diag(kinship), np.diag(kinship)))
     pairs = [np.flatnonzero(row) for row in truth.interests]
     of_two = np.flatnonzero((truth.n_interests == 2) & ~truth.drifting)
-    separate = [user for user in of_two if kinship[tuple(pairs[user])] < 0.06]
+    separate = [user for user in of_two if kinship[tuple(pairs[user])] < 0.1]
     assert len(separate) > 0.55 * len(of_two)  # by chance it would be 0.3
     sequences, shares = Sequences.of(cinema), []
     for user in separate:
@@ -110,7 +113,7 @@ def test_communities_do_not_show_in_genres_or_words(cinema: Dataset, truth: Cine
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     genres = np.array(
-        [[genre in names for genre in GENRE_THEMES] for names in cinema.item_features.genres], float
+        [[genre in names for genre in GENRE_MOODS] for names in cinema.item_features.genres], float
     )
     words = (
         TfidfVectorizer(stop_words="english", min_df=3)
@@ -142,7 +145,7 @@ def test_communities_show_in_clicks_and_in_company(
 
 
 def test_impressions_are_biased_by_fame_not_by_quality(shown: Dataset, truth: CinemaTruth) -> None:
-    times = np.log(np.bincount(shown.interactions.items, minlength=290))
+    times = np.log(np.bincount(shown.interactions.items, minlength=428))
     assert correlation(times, truth.fame) > 0.8
     assert abs(correlation(times, truth.quality)) < 0.3
     # ... and by a little personal relevance: seen on the first pages, before what matches has been
@@ -208,7 +211,7 @@ def test_clicking_and_finishing_are_in_conflict(
     known = np.flatnonzero(cinema.popularity > 20)
 
     def per_film(items: np.ndarray, values: np.ndarray) -> np.ndarray:
-        return (np.bincount(items, values, 290) / np.bincount(items, minlength=290))[known]
+        return (np.bincount(items, values, 428) / np.bincount(items, minlength=428))[known]
 
     clicks = per_film(all_shown.items, all_shown.labels["click"])
     finishes = per_film(events.items, events.labels["finish"])
@@ -247,7 +250,7 @@ def test_ratings_follow_utility(cinema: Dataset, truth: CinemaTruth) -> None:
         0.6 < correlation(events.ratings, truth.expected_ratings[events.users, events.items]) < 0.95
     )
     known = cinema.popularity > 20
-    mean = np.bincount(events.items, events.ratings, 290) / cinema.popularity
+    mean = np.bincount(events.items, events.ratings, 428) / cinema.popularity
     assert correlation(mean[known], truth.quality[known]) > 0.3
 
 

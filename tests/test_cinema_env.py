@@ -103,7 +103,7 @@ def test_oracle_beats_popularity_beats_random(reward: str, truth: CinemaTruth) -
 
     def play(policy: Callable[[dict[str, np.ndarray]], np.ndarray]) -> np.ndarray:
         observation, _ = env.reset(seed=5)
-        total, shown = np.zeros(200), np.zeros((200, 290), bool)
+        total, shown = np.zeros(200), np.zeros((200, 428), bool)
         for _ in range(30):
             films = np.where(shown, -1, policy(observation)).argmax(axis=1)
             shown[np.arange(200), films] = True
@@ -116,7 +116,7 @@ def test_oracle_beats_popularity_beats_random(reward: str, truth: CinemaTruth) -
         for policy in (
             lambda _: env.expected_rewards(),
             lambda _: np.tile(popularity, (200, 1)),
-            lambda _: rng.random((200, 290)),
+            lambda _: rng.random((200, 428)),
         )
     )
     error = np.sqrt((popular.var() + chance.var()) / 200)
@@ -146,7 +146,7 @@ def test_expected_rewards_are_the_mean_of_rewards(truth: CinemaTruth) -> None:
         users = CinemaSimulation(20_000, reward=reward, truth=truth)
         rng = np.random.default_rng(1)
         users.reset(rng)
-        films = rng.integers(0, 290, 20_000)
+        films = rng.integers(0, 428, 20_000)
         expected = users.expected_rewards()[np.arange(20_000), films]
         got, _ = users.step(films[:, None], rng)
         assert abs(got.mean() - expected.mean()) < 4 * got.std() / 20_000**0.5
@@ -197,7 +197,7 @@ def test_bad_arguments(truth: CinemaTruth) -> None:
     for arguments, message in (
         ({"reward": "joy"}, "reward.*'joy'"),
         ({"slate_size": 0}, "slate_size"),
-        ({"slate_size": 291}, "slate_size must be at most 290"),
+        ({"slate_size": 429}, "slate_size must be at most 428"),
         ({"horizon": -1}, "horizon"),
         ({"history": 0}, "history"),
         ({"visit": 0}, "visit"),
@@ -210,8 +210,8 @@ def test_bad_arguments(truth: CinemaTruth) -> None:
             env.reset(options={"user": user})
     env.reset(seed=0)
     many.reset(seed=0)
-    for film in (290, -1):
-        with pytest.raises(ValueError, match="films must be 0 … 289"):
+    for film in (428, -1):
+        with pytest.raises(ValueError, match="films must be 0 … 427"):
             env.step(film)
     with pytest.raises(ValueError, match="shape"):
         many.step(np.zeros((3, 2), int))

@@ -372,9 +372,9 @@ def test_a_planted_figure_of_a_chinese_text_is_found(feeder: ModuleType) -> None
         each for each in notebook.cells if each.metadata.get("keras_recs") == "sixty-seconds"
     )
     assert "0.201" in spoken_cell.source
-    spoken_cell.source = spoken_cell.source.replace("0.201", "0.273")
+    spoken_cell.source = spoken_cell.source.replace("0.201", "0.917")
     (fault,) = tool.check(notebook, stem)
-    assert "0.273" in fault
+    assert "0.917" in fault
 
 
 def book(*kinds: str) -> Any:

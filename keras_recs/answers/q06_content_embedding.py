@@ -44,6 +44,7 @@ from keras_recs.core.hyperparameters import CountOrZero, NotNegative, Positive, 
 from keras_recs.data.dataset import Dataset
 from keras_recs.data.sequences import recency_weighted
 from keras_recs.text.encoder import checked_texts, unit_rows
+from keras_recs.text.mining import described
 from keras_recs.text.words import count_words, from_pieces, load_vectors, tokenise, train_fasttext
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ class ContentEmbedding(FactorRecommender):
     """Content-based recommendation: items and users are weighted means of word vectors, and the
     nearest items win.
 
-    An item's text is its title, its genres and, where the data set has it, its synopsis. A user is
+    An item's text is its synopsis, and where the data set has none, its title and genres. A user is
     what the user watched and, where the data set has it, wrote as a profile; who has watched
     nothing is the profile alone. Text in English, in Chinese, or in both at once is read.
 
@@ -255,15 +256,11 @@ def kept_whole(table: KeyedVectors) -> list[str]:
 
 
 def item_texts(data: Dataset) -> list[str]:
-    """What is known of each item in words: its title, genres and synopsis."""
+    """What is known of each item in words: its synopsis, and where there is none, its title and
+    genres."""
     items = data.item_features
     assert items is not None and items.titles is not None  # `requires` sees to it
-    genres = items.genres or [()] * data.n_items
-    texts = items.texts or [""] * data.n_items
-    return [
-        " ".join([title, *tags, text])
-        for title, tags, text in zip(items.titles, genres, texts, strict=True)
-    ]
+    return described(items)
 
 
 def user_texts(data: Dataset) -> list[str]:

@@ -63,6 +63,54 @@ TAGS = {
         "quiet drama: everyday life, family ties, silence, loneliness and growing old",
         "文艺剧情：日常生活、亲情、沉默、孤独和衰老",
     ),
+    "the sea": (
+        "the sea: sailors, ships, storms, islands, divers and shipwrecks",
+        "大海：水手、轮船、风暴、海岛、潜水和沉船",
+    ),
+    "school": (
+        "school: teachers, pupils, classrooms, exams and growing up",
+        "校园：老师、学生、课堂、考试和成长",
+    ),
+    "parents and children": (
+        "kin: fathers, mothers, sons, daughters, brothers, sisters and home",
+        "亲人：父母、儿女、兄弟姐妹和一个家",
+    ),
+    "money": (
+        "money: the rich, the poor, debts, business, greed and loot",
+        "金钱：富人、穷人、债务、生意、贪婪和赃款",
+    ),
+    "power": (
+        "power: rulers, courts, politics, law, conspiracies and rebels",
+        "权力：统治者、法庭、政治、法律、阴谋和反抗",
+    ),
+    "contest": (
+        "contests: sport, boxing, races, training, rivals and the final",
+        "比赛：体育、拳击、赛跑、训练、对手和决赛",
+    ),
+    "the stage": (
+        "the stage: actors, film makers, theatre, artists, fame and rehearsals",
+        "舞台：演员、导演、剧院、艺术家、成名和排练",
+    ),
+    "the road": (
+        "the road: cars, trains, drifters, borders and people on the run",
+        "旅途：汽车、火车、流浪者、边境和逃亡的人",
+    ),
+    "the wild": (
+        "the wild: mountains, deserts, jungles, snow and survival far from people",
+        "荒野：高山、沙漠、丛林、冰雪和野外求生",
+    ),
+    "animals": (
+        "animals: dogs, horses, sharks, apes, birds and creatures",
+        "动物：狗、马、鲨鱼、猿猴、飞鸟和怪兽",
+    ),
+    "machines": (
+        "machines: computers, robots, engines, inventors and technology out of control",
+        "机器：电脑、机器人、引擎、发明家和失控的技术",
+    ),
+    "the mind": (
+        "the mind: memory, dreams, madness, identity and obsession",
+        "内心：记忆、梦境、疯狂、身份和执念",
+    ),
 }
 STOP = set(
     "a an and are as at be but by for from give have i if in is it me my no not of on or so than that the them "
@@ -109,15 +157,16 @@ def tag_vectors(encoder: TextEncoder) -> np.ndarray:
 
 
 def described(films: ItemFeatures) -> list[str]:
-    """What there is of each film in words: its title, genres and text."""
+    """Each film in words: its text, and where there is none, its title and genres.
+
+    A list of genres pasted into a text would outweigh it; genres are a feature of their own.
+    """
     n = len(films.ids)
-    titles, genres, texts = (
-        films.titles or [""] * n,
-        films.genres or [()] * n,
-        films.texts or [""] * n,
-    )
+    titles = films.titles or [""] * n
+    genres = films.genres or [()] * n
+    texts = films.texts or [""] * n
     return [
-        f"{title}. {', '.join(tags)}. {text}"
+        text if text.strip() else f"{title}. {', '.join(tags)}"
         for title, tags, text in zip(titles, genres, texts, strict=True)
     ]
 

@@ -61,7 +61,6 @@ EVERYWHERE = "everywhere"
 DOCUMENTS = ("README.md", "README.zh.md", "ERRATA.md", "benchmarks/README.md")
 #: Notebooks that are not yet checked, and why.
 TO_COME: dict[str, str] = {
-    "cinema": "the data set is being regenerated",
     "q02_llm_interest": "its table of readers awaits a run of benchmarks/text_encoders.py",
 }
 

@@ -40,7 +40,7 @@ LANGUAGES = ("en", "zh", "both")
 
 
 def load_cinema(language: str = "en") -> Dataset:
-    """The data set `cinema`: 600 users, 290 films, about 30,000 clicks of one year, in the order of
+    """The data set `cinema`: 600 users, 428 films, about 31,000 clicks of one year, in the order of
     time.
 
     User ids are whole numbers with gaps, item ids strings such as "inception-2010". An event is a
@@ -65,7 +65,7 @@ def load_cinema(language: str = "en") -> Dataset:
 
     >>> data = load_cinema()
     >>> data.n_users, data.n_items
-    (600, 290)
+    (600, 428)
     >>> data.titles(["inception-2010"])
     ['Inception (2010)']
     """
@@ -91,7 +91,7 @@ def load_cinema_impressions(language: str = "en") -> Dataset:
     """All that was shown, clicked or not, as events without ratings; users, items and side data as
     `load_cinema`.
 
-    About 213,000 events, page by page of ten films each. The label click says what was clicked,
+    182,000 events, page by page of ten films each. The label click says what was clicked,
     like and finish are 0 where click is. To the contexts of `load_cinema` comes position, the place
     on the page (0 to 9). An old recommender chose what to show, by fame and a little by taste:
     these data have its bias.
@@ -171,7 +171,7 @@ class ColdSplit:
     Attributes:
         warm: warm users and films by P1: each user's last fifth is the test.
         cold_users: the test has all events of the 60 cold users with warm films. They have no event
-        in `train`. cold_items: the test has all events of warm users with the 24 cold films. They
+        in `train`. cold_items: the test has all events of warm users with the 64 cold films. They
         have no event in `train`.
             To ask only how the new films rank among each other, pass their ids as `candidates`.
         user_ids, item_ids: ids of the cold ones.
@@ -190,7 +190,7 @@ def cinema_cold_split(language: str = "en") -> ColdSplit:
 
     >>> cold = cinema_cold_split()
     >>> len(cold.user_ids), len(cold.item_ids)
-    (60, 24)
+    (60, 64)
     """
     data = load_cinema(language)
     truth = read_arrays("truth.npz")

@@ -31,7 +31,7 @@ class CinemaEnv(gymnasium.Env[dict[str, Any], Any]):
         context: Box (6,) float32: sine and cosine of the hour, weekend, and phone, tablet or tv as
         0 or 1. history: Box (history,) int64: the films shown last, oldest first, -1 where there
         are none yet. feedback: Box (history,) float32: the reward that each of them brought.
-    Action: Discrete(290), the index of a film in the data set, or with slate_size > 1
+    Action: Discrete(428), the index of a film in the data set, or with slate_size > 1
     MultiDiscrete, one a place. Reward: the sum over the slate of what `reward` names: 1 for a
     "click", 1 for a "finish", or the "rating"
         (1 to 5) of a film that is clicked; 0 otherwise. What the user watched before is not clicked
@@ -93,7 +93,7 @@ class CinemaEnv(gymnasium.Env[dict[str, Any], Any]):
         return self._observation(), float(rewards[0]), False, bool(self.simulation.done[0]), info
 
     def expected_rewards(self) -> np.ndarray:
-        """(290,) reward expected of each film if it were shown now: for oracles and regret, not for
+        """(428,) reward expected of each film if it were shown now: for oracles and regret, not for
         policies."""
         return self.simulation.expected_rewards()[0]
 
@@ -188,7 +188,7 @@ class CinemaVectorEnv(VectorEnv):
         )
 
     def expected_rewards(self) -> np.ndarray:
-        """(num_envs, 290) reward expected of each film if it were shown now: for oracles and
+        """(num_envs, 428) reward expected of each film if it were shown now: for oracles and
         regret."""
         return self.simulation.expected_rewards()
 

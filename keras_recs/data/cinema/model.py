@@ -5,28 +5,34 @@ The generator (tools/cinema/generate.py) and the environment (`CinemaEnv`) draw 
 is pure NumPy and works on batches. The symbols, for a user u, a film i and the progress t in [0, 1]
 of u's time in the data:
 
-    f_i   film's theme vector over the 12 THEMES: the sum of the rows of GENRE_THEMES of its genres,
-    length 1 w_u   user's interests over the themes, not negative, sum 1, one to three of them not
-    zero
+    f_i   film's theme vector over the 24 THEMES, in two halves of length 1 each: 12 moods, the sum
+          of the rows of GENRE_MOODS of its genres, and 12 subjects, what the story is about, which
+          only the synopsis tells
+    w_u   user's interests over the themes, not negative, sum 1, one to three of them not zero
           w_u(t) = (1 - t) start_u + t end_u      (the two differ for users whose taste drifts)
     z     the interest that a visit is about: drawn from w_u(t), the same for the whole visit
-    A_ic  affinity of film i with taste community c; independent of genres, quality and fame, so no
-    text shows it c_u   the user's community, one of N_COMMUNITIES
+    A_ic  affinity of film i with taste community c, mostly of the people who made it; uncorrelated
+          with themes, quality and clickbait, so no text shows it
+    c_u   the user's community, one of N_COMMUNITIES
     q_i   quality, e_i fame, b_i clickbait (all about 0 ± 1), o_i age of the film in [0, 1]
-    m_ui(t) = cos(w_u(t), f_i)
-    x     series state of the film for the user: +1 the part before was watched, -1 it was not, 0 no
-    such part v     how often the film was shown to the user and left alone
-    L     CONTEXT_LIFT[theme, slot]: slot is day, evening, late night or weekend morning
+    m_ui(t) = w_u(t) · f_i / |w_u(t)|
+    x     series state of the film for the user: +1 the part before was watched, -1 it was not,
+          0 there is no part before
+    v     how often the film was shown to the user and left alone
+    L     CONTEXT_LIFT[theme, slot], 0 for subjects: slot is day, evening, late night or weekend
+          morning
 
-    shown     the SLATE films of highest  FAME e_i + RELEVANCE (m_ui(t) + A_ic/4) - FATIGUE v +
-    NEXT_SHOWN [x=1]
-              - SKIP_SHOWN [x=-1] + Gumbel noise,  without what was watched and what is not in the
-              catalogue yet
-    click     logit = CLICK_BASE + INTEREST f_iz + COMMUNITY A_ic + QUALITY q_i + KNOWN e_i +
-              BAIT_CLICK b_i + Σ_k f_ik L[k, slot] + NEXT_CLICK [x=1] - SKIP_CLICK [x=-1] + a_u
-    utility   U = UTILITY_MATCH m_ui(t) + UTILITY_COMMUNITY A_ic + UTILITY_QUALITY q_i -
-    UTILITY_BAIT b_i finish    logit, once clicked = FINISH_BASE + FINISH_UTILITY U - BAIT_FINISH
-    b_i - PHONE_OLD o_i [device is phone] like      logit, once clicked = LIKE_BASE + LIKE_UTILITY U
+    shown     the SLATE films of highest
+              FAME e_i + RELEVANCE (m_ui(t) + A_ic/4) - FATIGUE v
+              + NEXT_SHOWN [x=1] - SKIP_SHOWN [x=-1] + Gumbel noise,
+              without what was watched and what is not in the catalogue yet
+    click     logit = CLICK_BASE + INTEREST f_iz + COMMUNITY A_ic + QUALITY q_i + KNOWN e_i
+              + BAIT_CLICK b_i + Σ_k f_ik L[k, slot] + NEXT_CLICK [x=1] - SKIP_CLICK [x=-1] + a_u
+    utility   U = UTILITY_MATCH m_ui(t) + UTILITY_COMMUNITY A_ic + UTILITY_QUALITY q_i
+              - UTILITY_BAIT b_i
+    finish    logit, once clicked = FINISH_BASE + FINISH_UTILITY U - BAIT_FINISH b_i
+              - PHONE_OLD o_i [device is phone]
+    like      logit, once clicked = LIKE_BASE + LIKE_UTILITY U
     rating    1 + the number of cut points below U + r_u + RATING_NOISE ε, once clicked
 
 a_u and r_u are how readily a user clicks and how kindly the user rates. Clickbait is the planted
@@ -43,7 +49,7 @@ from scipy.special import expit, ndtr
 
 from keras_recs.data.cinema.context import SLOTS
 
-THEMES = (
+MOODS = (
     "cosmos",
     "adrenaline",
     "laughter",
@@ -57,8 +63,23 @@ THEMES = (
     "past",
     "quiet",
 )
-#: How much each genre speaks for each theme.
-GENRE_THEMES: dict[str, dict[str, float]] = {
+SUBJECTS = (
+    "sea",
+    "school",
+    "kin",
+    "money",
+    "power",
+    "contest",
+    "stage",
+    "road",
+    "wild",
+    "beasts",
+    "machines",
+    "mind",
+)
+THEMES = MOODS + SUBJECTS
+#: How much each genre speaks for each mood.
+GENRE_MOODS: dict[str, dict[str, float]] = {
     "action": {"adrenaline": 1.0},
     "adventure": {"wonder": 0.5, "adrenaline": 0.4},
     "animation": {"childhood": 0.9},
@@ -83,7 +104,7 @@ RATING_SCALE = (1.0, 5.0)
 SLATE = 10  # films on one page of impressions
 
 FAME, RELEVANCE, FATIGUE, NEXT_SHOWN, SKIP_SHOWN = 1.15, 3.5, 0.1, 3.0, 1.5
-CLICK_BASE, INTEREST, COMMUNITY, QUALITY, KNOWN, BAIT_CLICK = -4.2, 8.8, 0.9, 0.3, 0.3, 0.7
+CLICK_BASE, INTEREST, COMMUNITY, QUALITY, KNOWN, BAIT_CLICK = -4.8, 8.8, 1.6, 0.3, 0.3, 0.7
 NEXT_CLICK, SKIP_CLICK = 2.5, 2.0
 UTILITY_MATCH, UTILITY_COMMUNITY, UTILITY_QUALITY, UTILITY_BAIT = 1.3, 0.9, 0.55, 0.45
 FINISH_BASE, FINISH_UTILITY, BAIT_FINISH, PHONE_OLD = 0.0, 0.8, 1.3, 1.8
@@ -93,33 +114,60 @@ RATING_NOISE = 0.7
 #: Extra click logit of a film wholly of one theme, by slot of the day.
 CONTEXT_LIFT = np.zeros((len(THEMES), len(SLOTS)))
 for _theme, _lifts in {
-    "childhood": (0.0, -0.5, -1.5, 2.0),
-    "song": (0.0, 0.0, -0.5, 0.8),
-    "dread": (-0.8, 0.0, 2.0, -1.5),
-    "riddle": (-0.4, 0.0, 1.2, -0.8),
-    "laughter": (0.0, 0.6, 0.0, 0.0),
-    "adrenaline": (-0.2, 0.4, 0.0, -0.4),
+    "childhood": (0.2, -1.0, -2.4, 3.0),
+    "song": (-0.3, 0.4, -0.8, 1.2),
+    "dread": (-1.4, 0.1, 3.0, -2.0),
+    "riddle": (-0.6, 0.2, 1.6, -1.4),
+    "laughter": (-0.2, 1.0, -0.6, 0.2),
+    "adrenaline": (-0.4, 0.8, 0.2, -0.8),
+    "love": (-0.4, 1.0, -0.2, -0.2),
+    "cosmos": (-0.2, -0.2, 1.1, -0.6),
+    "past": (1.0, -0.6, -1.0, 0.6),
+    "quiet": (0.9, -0.4, -0.4, 0.4),
+    "wonder": (0.2, 0.0, -0.6, 0.8),
+    "underworld": (-0.4, 0.1, 1.2, -1.1),
 }.items():
     CONTEXT_LIFT[THEMES.index(_theme)] = _lifts
 
 
-def theme_vectors(genres: Sequence[Sequence[str]]) -> np.ndarray:
-    """(n, 12) float64, rows of length 1: the themes of films with these genres.
+def theme_vectors(genres: Sequence[Sequence[str]], subjects: Sequence[Sequence[str]]) -> np.ndarray:
+    """(n, 24) float64, the two halves of each row of length 1: the themes of films with these
+    genres and subjects.
 
     Raises:
-        KeyError: a genre that GENRE_THEMES does not know.
+        KeyError: a genre that GENRE_MOODS does not know.
+        ValueError: a subject that SUBJECTS does not know, or films without any.
     """
-    vectors = np.zeros((len(genres), len(THEMES)))
+    return np.column_stack([mood_vectors(genres), _subject_vectors(subjects)])
+
+
+def mood_vectors(genres: Sequence[Sequence[str]]) -> np.ndarray:
+    """(n, 12) float64, rows of length 1: the moods of films with these genres."""
+    vectors = np.zeros((len(genres), len(MOODS)))
     for row, names in enumerate(genres):
         for genre in names:
-            for theme, weight in GENRE_THEMES[genre].items():
-                vectors[row, THEMES.index(theme)] += weight
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+            for mood, weight in GENRE_MOODS[genre].items():
+                vectors[row, MOODS.index(mood)] += weight
+    return _unit(vectors)
+
+
+def _subject_vectors(subjects: Sequence[Sequence[str]]) -> np.ndarray:
+    vectors = np.zeros((len(subjects), len(SUBJECTS)))
+    for row, names in enumerate(subjects):
+        vectors[row, [SUBJECTS.index(name) for name in names]] = 1
+    return _unit(vectors)
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    if not lengths.all():
+        raise ValueError(f"film {int(np.argmin(lengths))} has no genre or no subject")
+    return vectors / lengths
 
 
 @dataclass(frozen=True, eq=False)
 class CinemaModel:
-    """The parameters of the model, and its equations. n users, m films, K = 12 themes, C = 6
+    """The parameters of the model, and its equations. n users, m films, K = 24 themes, C = 6
     communities.
 
     Every method takes a batch of b users (indices) and either `items`, (b, s) film indices, or None
@@ -164,7 +212,7 @@ class CinemaModel:
     def match(
         self, users: np.ndarray, progress: np.ndarray, items: np.ndarray | None = None
     ) -> np.ndarray:
-        """m_ui(t): cosine of interests and themes."""
+        """m_ui(t): the interests, scaled to length 1, times the themes."""
         interests = self.interests(users, progress)
         interests = interests / np.linalg.norm(interests, axis=1, keepdims=True)
         if items is None:

@@ -20,24 +20,25 @@ END_OF_TIME = 20148 + 365  # the day after the last, since 1970
 
 @dataclass(frozen=True, eq=False)
 class CinemaTruth:
-    """The planted truth. n = 600 users and m = 290 films, in the order of the data set's ids; K =
-    12 themes.
+    """The planted truth. n = 600 users and m = 428 films, in the order of the data set's ids; K =
+    24 themes, 12 moods and then 12 subjects.
 
     Attributes:
         user_ids: (n,) int.  item_ids: (m,) str.
         themes: names of the K themes of interest.
-        genre_themes: genre -> theme -> weight, what the themes are made of.
+        genre_moods: genre -> mood -> weight, what the moods are made of.
+        subjects: item id -> what the film is about, one or two; only the synopsis shows it.
         interests: (n, K) at the beginning of each user's time; rows sum to 1, one to three entries
         are above 0. interests_at_end: (n, K) at the end; differs from `interests` for users who
         drift.
         n_interests: (n,) 1, 2 or 3.
         drifting: (n,) bool.
         communities: (n,) 0 to 5, the taste community of each user.
-        item_themes: (m, K), rows of length 1.
+        item_themes: (m, K), the two halves of each row of length 1.
         item_affinity: (m, 6) affinity of each film with each community; no content feature shows
         it. quality, bait, fame: (m,) about 0 ± 1. Bait raises clicks and lowers finishes.
         series: name -> item ids, in the order of the parts.
-        cold_users, cold_items: (60,) and (24,) ids of those that arrive in the last two months.
+        cold_users, cold_items: (60,) and (64,) ids of those that arrive in the last two months.
         conflict: which two tasks are in conflict, and by what.
         model: the parameters and equations of the whole model.
         night_owl: (n,) bool, and devices: (n, 3), when and on what a user watches.
@@ -47,7 +48,8 @@ class CinemaTruth:
     user_ids: np.ndarray
     item_ids: np.ndarray
     themes: tuple[str, ...]
-    genre_themes: dict[str, dict[str, float]]
+    genre_moods: dict[str, dict[str, float]]
+    subjects: dict[str, list[str]]
     interests: np.ndarray
     interests_at_end: np.ndarray
     n_interests: np.ndarray
@@ -146,7 +148,8 @@ def load_cinema_truth() -> CinemaTruth:
         user_ids,
         item_ids,
         tuple(meta["themes"]),
-        meta["genre_themes"],
+        meta["genre_moods"],
+        meta["subjects"],
         model.start,
         model.end,
         arrays["n_interests"],
