@@ -131,7 +131,7 @@ def test_data_and_texts_are_found(use, installed: Path) -> None:
     assert code == 0, said
     found = json.loads(said)
     assert Path(found.pop("package")).is_relative_to(installed.parent)
-    assert found == {"events": 30856, "series": True, "words": 6192, "tensorflow": False}
+    assert found == {"events": 30856, "series": True, "words": 6188, "tensorflow": False}
     assert not list(use.folder.iterdir())
 
 

@@ -17,7 +17,7 @@ from effects.next_item import (
 )
 from keras import layers, ops
 
-from keras_recs.data import Dataset, Sequences, Split, split
+from keras_recs.data import Dataset, Sequences, Split, split, split_last
 from keras_recs.data.cinema import CinemaTruth, load_cinema, load_cinema_truth
 from keras_recs.evaluation import Evaluation, compare, evaluate_scores
 from keras_recs.evaluation.results import mean_evaluation
@@ -26,36 +26,49 @@ from keras_recs.neural import TargetAttention, sampled_softmax_loss, train
 METRIC = "ndcg@10"
 #: The same for both models; chosen on the validation slice of P2.
 DIM, DROPOUT, LEARNING_RATE, N_NEGATIVES, N_EPOCHS, BATCH = 32, 0.3, 1e-2, 32, 8, 512
+N_LAST = 5  # films asked for of each user, one after the other
 
 
 def measure(seeds: Sequence[int] = (0, 1, 2)) -> list[Effect]:
-    """Target attention against the mean on the last film of each user, and where it gains."""
-    parts = split(load_cinema(), "P2")
-    right = [evaluate(parts, True, seed) for seed in seeds]
-    wrong = [evaluate(parts, False, seed) for seed in seeds]
-    gap = compare(mean_evaluation(right), mean_evaluation(wrong), METRIC)
-    gained = gains(right, wrong, METRIC)  # (seeds, n_users)
-    next_part = follows(parts, load_cinema_truth(), right[0].users)  # (n_users,)
+    """Target attention against the mean on the last films of each user, and where it gains."""
+    parts = last_films(load_cinema())
+    right = [evaluations(parts, True, seed) for seed in seeds]  # (seeds, N_LAST)
+    wrong = [evaluations(parts, False, seed) for seed in seeds]
+    rights = [mean_evaluation(films) for films in right]
+    wrongs = [mean_evaluation(films) for films in wrong]
+    gap = compare(mean_evaluation(rights), mean_evaluation(wrongs), METRIC)
+    gained = np.array(
+        [gains(a, b, METRIC).ravel() for a, b in zip(right, wrong, strict=True)]
+    )  # (seeds, N_LAST n_users)
+    truth = load_cinema_truth()
+    next_part = np.concatenate([follows(part, truth, right[0][0].users) for part in parts])
     return [
         Effect(
             "attention",
-            "NDCG@10 of the last film",
+            "NDCG@10 of the last five films",
             "target attention over the history",
             "mean of the history",
-            [one.metrics[METRIC] for one in right],
-            [one.metrics[METRIC] for one in wrong],
+            [one.metrics[METRIC] for one in rights],
+            [one.metrics[METRIC] for one in wrongs],
             (gap.low, gap.high),
         ),
         Effect(
             "attention",
             "gain in NDCG@10 by attention",
-            "last films whose part before was watched",
-            "other last films",
+            "films whose part before was watched",
+            "other films",
             gained[:, next_part].mean(axis=1).tolist(),
             gained[:, ~next_part].mean(axis=1).tolist(),
             interval_between(gained, next_part, ~next_part),
         ),
     ]
+
+
+def last_films(data: Dataset) -> list[Split]:
+    """Splits that ask for the last film of each user, for the last but one, and so on: N_LAST of
+    them. Each knows all events before the film that it asks for."""
+    earlier = [data, *(split_last(data, n).train for n in range(1, N_LAST))]
+    return [split(events, "P2") for events in earlier]
 
 
 def follows(parts: Split, truth: CinemaTruth, users: np.ndarray) -> np.ndarray:
@@ -70,17 +83,19 @@ def follows(parts: Split, truth: CinemaTruth, users: np.ndarray) -> np.ndarray:
     return (before >= 0) & met[rows_of, before]
 
 
-def evaluate(parts: Split, attends: bool, seed: int) -> Evaluation:
-    """One of the two models, trained and judged."""
-    epochs = rows(parts.train, N_NEGATIVES, np.random.default_rng(seed))
+def evaluations(parts: Sequence[Split], attends: bool, seed: int) -> list[Evaluation]:
+    """One of the two models, trained on what came before all films asked for, and judged on each
+    with the history that it then has."""
+    known = parts[-1].train
+    epochs = rows(known, N_NEGATIVES, np.random.default_rng(seed))
     model, _ = train(
-        lambda: build(parts.train, attends),
+        lambda: build(known, attends),
         epochs,
         n_epochs=N_EPOCHS,
         batch_size=BATCH,
         seed=seed,
     )
-    return evaluate_scores(scores(model, parts.train), parts)
+    return [evaluate_scores(scores(model, part.train), part) for part in parts]
 
 
 def build(data: Dataset, attends: bool) -> keras.Model:
