@@ -107,7 +107,7 @@ def load_vectors(name_or_path: str) -> KeyedVectors:
     """Word vectors by name, or from a file in word2vec's format, text or binary.
 
     Args:
-        name_or_path: "cinema": 4,341 English and Chinese words, 50 dimensions, trained on the texts
+        name_or_path: "cinema": 6,188 English and Chinese words, 50 dimensions, trained on the texts
             of `cinema` (tools/cinema/words.py), and shipped with the library;
             "glove": 400,000 English words, 50 dimensions, fetched on first use;
             "chinese-word2vec": 125,796 Chinese words, 100 dimensions, fetched on first use;
