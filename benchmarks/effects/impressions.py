@@ -169,7 +169,12 @@ def log_odds(rate: float) -> float:
 
 
 def effect(
-    name: str, metric: str, finds: str, misses: str, runs: Mapping[str, Sequence[Evaluation]]
+    name: str,
+    metric: str,
+    finds: str,
+    misses: str,
+    runs: Mapping[str, Sequence[Evaluation]],
+    level: bool = False,
 ) -> Effect:
     """Two models of `runs`, name -> one evaluation a seed, compared over users."""
     right, wrong = runs[finds], runs[misses]
@@ -182,6 +187,7 @@ def effect(
         tuple(run.metrics[metric] for run in right),
         tuple(run.metrics[metric] for run in wrong),
         (gap.low, gap.high),
+        level,
     )
 
 
