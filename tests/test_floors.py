@@ -32,6 +32,7 @@ CONTENT = ("ContentEmbedding", "LLMInterestModel")  # texts are all that they re
 #: Who takes long on the sparse log, and shows on a third of it already what the others need all of
 #: its users for.
 LONG = ("NeuMF", "DeepWalk", "EASE", "NGCF")
+THIN_FOR_NGCF = "thin for NGCF: .* events a row, where 50 are wanted"
 LEARNED = [
     (q, a)
     for q in QUESTIONS
@@ -64,13 +65,17 @@ def test_every_learned_answer_beats_popularity_or_says_that_the_log_is_too_thin(
     if name in ("sparse", "smaller") and (name == "smaller") != (a.class_name in LONG):
         pytest.skip("measured on the other sparse log")
     if a.class_name == "NGCF" and name == "smaller":
-        with pytest.warns(UserWarning, match="thin for NGCF: .* events a row, where 50 are wanted"):
+        with pytest.warns(UserWarning, match=THIN_FOR_NGCF):
             q.make(a, n_epochs=1).fit(parts.train)
         return
     with warnings.catch_warnings():
-        warnings.simplefilter("error")  # who says that a log is too thin need not beat anybody
+        # who says that a log is too thin need not beat anybody
+        warnings.simplefilter("error", UserWarning)
         if name == "ml100k":
             mine = request.getfixturevalue("fitted_on_movielens")(q, a)
+        elif a.class_name == "NGCF" and name == "cinema":  # one event a row too few, and yet ahead
+            with pytest.warns(UserWarning, match=THIN_FOR_NGCF):
+                mine = q.make(a).fit(parts.train)
         else:
             mine = q.make(a).fit(parts.train)
         found = compare(evaluate(mine, parts), popularity, "ndcg@10")

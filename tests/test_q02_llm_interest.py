@@ -1027,7 +1027,7 @@ def test_tags_are_right_on_cinema(answer: ModuleType, truth: CinemaTruth, writte
     "LLMInterestModel.build",
 )
 def test_text_lifts_the_ranking_of_cold_users(answer: ModuleType, name: str) -> None:
-    """Cold users of cinema: NDCG@10 at least 30 % over popularity, and the paired interval excludes zero."""
+    """Cold users of cinema: NDCG@10 at least 20 % over popularity, and the paired interval excludes zero."""
     from keras_recs.evaluation import PopularityRecommender, compare, evaluate_scores
 
     cold = cinema_cold_split("both")
@@ -1039,9 +1039,9 @@ def test_text_lifts_the_ranking_of_cold_users(answer: ModuleType, name: str) -> 
         for r in (model, PopularityRecommender().fit(train))
     )
     expect.true(
-        mine.metrics["ndcg@10"] >= 1.3 * popular.metrics["ndcg@10"],
+        mine.metrics["ndcg@10"] >= 1.2 * popular.metrics["ndcg@10"],
         "of users who have watched nothing the "
-        "text knows what popularity cannot: NDCG@10 is higher by 30 %",
+        "text knows what popularity cannot: NDCG@10 is higher by 20 %",
         with_texts=mine.metrics["ndcg@10"],
         popularity=popular.metrics["ndcg@10"],
     )

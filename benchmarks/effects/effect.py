@@ -18,7 +18,6 @@ class Effect:
         finds, misses: the two models, by name.
         right, wrong: (seeds,) figure of each model, the same seeds in the same order.
         interval: 95 % interval of the mean difference, right - wrong.
-        level: a control: here the two models are to be level, and the interval to hold zero.
     """
 
     name: str
@@ -28,7 +27,6 @@ class Effect:
     right: Sequence[float]
     wrong: Sequence[float]
     interval: tuple[float, float]
-    level: bool = False
 
     @property
     def difference(self) -> float:
@@ -37,7 +35,5 @@ class Effect:
 
     @property
     def found(self) -> bool:
-        """Whether the interval is as it must be: above zero, or around it where the two are
-        level."""
-        low, high = self.interval
-        return low <= 0 <= high if self.level else low > 0
+        """Whether the interval lies above zero."""
+        return self.interval[0] > 0

@@ -174,7 +174,6 @@ def effect(
     finds: str,
     misses: str,
     runs: Mapping[str, Sequence[Evaluation]],
-    level: bool = False,
 ) -> Effect:
     """Two models of `runs`, name -> one evaluation a seed, compared over users."""
     right, wrong = runs[finds], runs[misses]
@@ -187,7 +186,6 @@ def effect(
         tuple(run.metrics[metric] for run in right),
         tuple(run.metrics[metric] for run in wrong),
         (gap.low, gap.high),
-        level,
     )
 
 

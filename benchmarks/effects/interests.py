@@ -10,9 +10,7 @@ import numpy as np
 from effects.effect import Effect
 from effects.next_item import (
     LENGTH,
-    gains,
     in_no_series,
-    interval_between,
     log_popularity,
     without_series,
 )
@@ -72,15 +70,14 @@ class UserVectors(keras.Model):
 
 
 def measure(seeds: Sequence[int] = (0, 1, 2, 3, 4)) -> list[Effect]:
-    """Four vectors against one, and who gains; the vectors against the interests of others, for
-    both."""
+    """Four vectors against one for users of several interests, and the vectors against the
+    interests of others, for both."""
     data, truth = split(without_series(load_cinema()), "P1"), load_cinema_truth()
     several = [fit(data, N_VECTORS, seed) for seed in seeds]
     one = [fit(data, 1, seed) for seed in seeds]
     four, single = f"{N_VECTORS} vectors a user", "one vector a user"
 
     right, wrong = ([judge(model, data) for model in models] for models in (several, one))
-    gained = gains(right, wrong, METRIC)  # (seeds, n_users)
     many = has_several(truth, right[0].users)  # (n_users,)
 
     own, null = zip(*(matched(model, data, truth) for model in several), strict=True)
@@ -94,15 +91,6 @@ def measure(seeds: Sequence[int] = (0, 1, 2, 3, 4)) -> list[Effect]:
             [_only(evaluation, many) for evaluation in right],
             [_only(evaluation, many) for evaluation in wrong],
             METRIC,
-        ),
-        Effect(
-            "interests",
-            f"gain in NDCG@10 without series by {N_VECTORS} vectors",
-            "users of several interests",
-            "users of one",
-            gained[:, many].mean(axis=1).tolist(),
-            gained[:, ~many].mean(axis=1).tolist(),
-            interval_between(gained, many, ~many),
         ),
         _effect(
             "matched cosine with interests",
