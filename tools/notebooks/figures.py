@@ -60,9 +60,7 @@ EVERYWHERE = "everywhere"
 #: Documents that are checked beside the notebooks.
 DOCUMENTS = ("README.md", "README.zh.md", "ERRATA.md", "benchmarks/README.md")
 #: Notebooks that are not yet checked, and why.
-TO_COME: dict[str, str] = {
-    "q02_llm_interest": "its table of readers awaits a run of benchmarks/text_encoders.py",
-}
+TO_COME: dict[str, str] = {}
 
 
 _FIGURE = re.compile(
