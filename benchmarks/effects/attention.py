@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import keras
 import numpy as np
-from effects.effect import Effect
+from effects.effect import Effect, compared
 from effects.next_item import (
     LENGTH,
     gains,
@@ -19,7 +19,7 @@ from keras import layers, ops
 
 from keras_recs.data import Dataset, Sequences, Split, split, split_last
 from keras_recs.data.cinema import CinemaTruth, load_cinema, load_cinema_truth
-from keras_recs.evaluation import Evaluation, compare, evaluate_scores
+from keras_recs.evaluation import Evaluation, evaluate_scores
 from keras_recs.evaluation.results import mean_evaluation
 from keras_recs.neural import TargetAttention, sampled_softmax_loss, train
 
@@ -36,21 +36,19 @@ def measure(seeds: Sequence[int] = (0, 1, 2)) -> list[Effect]:
     wrong = [evaluations(parts, False, seed) for seed in seeds]
     rights = [mean_evaluation(films) for films in right]
     wrongs = [mean_evaluation(films) for films in wrong]
-    gap = compare(mean_evaluation(rights), mean_evaluation(wrongs), METRIC)
     gained = np.array(
         [gains(a, b, METRIC).ravel() for a, b in zip(right, wrong, strict=True)]
     )  # (seeds, N_LAST n_users)
     truth = load_cinema_truth()
     next_part = np.concatenate([follows(part, truth, right[0][0].users) for part in parts])
     return [
-        Effect(
+        compared(
             "attention",
             "NDCG@10 of the last five films",
-            "target attention over the history",
-            "mean of the history",
-            [one.metrics[METRIC] for one in rights],
-            [one.metrics[METRIC] for one in wrongs],
-            (gap.low, gap.high),
+            ("target attention over the history", "mean of the history"),
+            rights,
+            wrongs,
+            METRIC,
         ),
         Effect(
             "attention",

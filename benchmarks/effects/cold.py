@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from effects.effect import Effect
+from effects.effect import Effect, compared
+from effects.next_item import in_no_series
 
 from keras_recs.data import Dataset
 from keras_recs.data.cinema import ColdSplit, cinema_cold_split
-from keras_recs.evaluation import Evaluation, compare, evaluate_scores
+from keras_recs.evaluation import Evaluation, evaluate_scores
+from keras_recs.evaluation.metrics import ndcg_at
 
 METRIC = "ndcg@10"
 #: Penalties tried, in units of a film's average squared length.
@@ -44,6 +46,11 @@ class ColdFilms:
         """(n_items,) bool."""
         return np.isin(self.train.item_ids.ids, self.cold.item_ids)
 
+    @cached_property
+    def met(self) -> np.ndarray:
+        """(n_users, n_items), 1 where the user met the item in training."""
+        return self.train.seen.toarray()
+
     def evaluate(self, *blocks: np.ndarray) -> Evaluation:
         """Blocks of features, (n_items, d) each, judged on the cold films.
 
@@ -53,17 +60,12 @@ class ColdFilms:
         x, penalty = self._chosen(blocks)
         return self._judge(self.scores(x, penalty, ~self.is_cold))
 
-    def random(self, seed: int) -> Evaluation:
-        """The films in random order."""
-        rng = np.random.default_rng(seed)
-        return self._judge(rng.random((self.train.n_users, self.train.n_items)))
-
     def scores(self, features: np.ndarray, penalty: float, known: np.ndarray) -> np.ndarray:
         """(n_users, n_items) of a ridge regression on the films that are `known`, (n_items,)
         bool."""
         x = features - features[known].mean(axis=0)
         x = x / np.sqrt(np.square(x[known]).sum(axis=1).mean())
-        y = self.train.seen.toarray()[:, known]
+        y = self.met[:, known]
         y = y - y.mean(axis=1, keepdims=True)
         kernel = x[known] @ x[known].T
         dual = np.linalg.solve(kernel + penalty * np.eye(len(kernel)), y.T)  # (n_known, n_users)
@@ -73,15 +75,14 @@ class ColdFilms:
         """How well warm films that are held out are ranked: mean NDCG@10 over four draws.
 
         Like the cold films, they are parts of no series."""
-        assert self.train.item_features is not None
-        alone = np.array([name is None for name in self.train.item_features.extra["series"]])
+        alone = in_no_series(self.train)
         warm = np.flatnonzero(~self.is_cold & (self.train.popularity > 0))
         gains = []
         for seed in range(4):
             out = np.random.default_rng(seed).permutation(warm[alone[warm]])[:HELD_OUT]
             known = np.zeros(self.train.n_items, bool)
             known[np.setdiff1d(warm, out)] = True
-            met = self.train.seen.toarray()[:, out] > 0
+            met = self.met[:, out] > 0
             gains.append(_ndcg(self.scores(features, penalty, known)[:, out], met))
         return float(np.mean(gains))
 
@@ -108,24 +109,13 @@ def _ndcg(scores: np.ndarray, met: np.ndarray, k: int = 10) -> float:
     """Mean NDCG@k of the users who met something."""
     some = met.any(axis=1)
     order = np.argsort(-scores[some], axis=1, kind="stable")[:, :k]
-    gains = np.take_along_axis(met[some], order, axis=1) / np.log2(np.arange(2, k + 2))
-    best = np.minimum(met[some].sum(axis=1), k)
-    ideal = np.cumsum(1 / np.log2(np.arange(2, k + 2)))[best - 1]
-    return float((gains.sum(axis=1) / ideal).mean())
+    hits = np.take_along_axis(met[some], order, axis=1)
+    return float(ndcg_at(hits, met[some].sum(axis=1)).mean())
 
 
 def effect(name: str, finds: str, misses: str, right: Evaluation, wrong: Evaluation) -> Effect:
     """Two closed forms compared over users; there is no seed."""
-    gap = compare(right, wrong, METRIC)
-    return Effect(
-        name,
-        "NDCG@10 of cold films",
-        finds,
-        misses,
-        (right.metrics[METRIC],),
-        (wrong.metrics[METRIC],),
-        (gap.low, gap.high),
-    )
+    return compared(name, "NDCG@10 of cold films", (finds, misses), [right], [wrong], METRIC)
 
 
 def one_hot(labels: list[tuple[str, ...]], least: int = 1) -> np.ndarray:

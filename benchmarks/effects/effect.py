@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from keras_recs.evaluation import Evaluation, compare
+from keras_recs.evaluation.results import mean_evaluation
+
 
 @dataclass(frozen=True)
 class Effect:
@@ -37,3 +40,31 @@ class Effect:
     def found(self) -> bool:
         """Whether the interval lies above zero."""
         return self.interval[0] > 0
+
+
+def compared(
+    name: str,
+    label: str,
+    models: tuple[str, str],
+    right: Sequence[Evaluation],
+    wrong: Sequence[Evaluation],
+    metric: str,
+) -> Effect:
+    """Two models over the users of one test, each the mean of its runs.
+
+    Args:
+        name: the effect.
+        label: of the metric, for the table.
+        models: the one that must find it, and the one that must not.
+        right, wrong: an evaluation for each seed, or one where nothing is drawn.
+        metric: as the evaluations call it.
+    """
+    gap = compare(mean_evaluation(right), mean_evaluation(wrong), metric)
+    return Effect(
+        name,
+        label,
+        *models,
+        [run.metrics[metric] for run in right],
+        [run.metrics[metric] for run in wrong],
+        (gap.low, gap.high),
+    )

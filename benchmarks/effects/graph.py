@@ -3,8 +3,6 @@ against genres only."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from effects.cold import ColdFilms, effect, one_hot
 from effects.effect import Effect
 
@@ -13,7 +11,7 @@ from keras_recs.data import Dataset
 CREDITS = ("director", "actor")
 
 
-def measure(seeds: Sequence[int] = (0, 1, 2)) -> list[Effect]:
+def measure() -> list[Effect]:
     """One comparison of closed forms, which needs no seed."""
     films = ColdFilms.load()
     features = films.train.item_features

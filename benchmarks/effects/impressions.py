@@ -9,14 +9,13 @@ from functools import cached_property
 
 import keras
 import numpy as np
-from effects.effect import Effect
+from effects.effect import Effect, compared
 from keras import layers
 
 from keras_recs.data import Dataset, GlobalTimeCut, Split, split
 from keras_recs.data.cinema import cinema_cold_split, load_cinema_impressions
 from keras_recs.data.cinema.context import DEVICES
-from keras_recs.evaluation import Evaluation, compare, evaluate_events
-from keras_recs.evaluation.results import mean_evaluation
+from keras_recs.evaluation import Evaluation, evaluate_events
 
 HOURS_A_BUCKET = 3
 N_BUCKETS = 2 * 24 // HOURS_A_BUCKET  # on weekdays and on weekends
@@ -176,17 +175,7 @@ def effect(
     runs: Mapping[str, Sequence[Evaluation]],
 ) -> Effect:
     """Two models of `runs`, name -> one evaluation a seed, compared over users."""
-    right, wrong = runs[finds], runs[misses]
-    gap = compare(mean_evaluation(right), mean_evaluation(wrong), metric)
-    return Effect(
-        name,
-        metric,
-        finds,
-        misses,
-        tuple(run.metrics[metric] for run in right),
-        tuple(run.metrics[metric] for run in wrong),
-        (gap.low, gap.high),
-    )
+    return compared(name, metric, (finds, misses), runs[finds], runs[misses], metric)
 
 
 def _probability(logit: np.ndarray) -> np.ndarray:

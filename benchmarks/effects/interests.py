@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import keras
 import numpy as np
-from effects.effect import Effect
+from effects.effect import Effect, compared
 from effects.next_item import (
     LENGTH,
     in_no_series,
@@ -19,8 +19,7 @@ from scipy.optimize import linear_sum_assignment
 
 from keras_recs.data import Dataset, Sequences, Split, split, windows
 from keras_recs.data.cinema import CinemaTruth, load_cinema, load_cinema_truth
-from keras_recs.evaluation import Evaluation, compare, evaluate_scores
-from keras_recs.evaluation.results import mean_evaluation
+from keras_recs.evaluation import Evaluation, evaluate_scores
 from keras_recs.neural import Epoch, SelfAttentiveInterests, train
 
 METRIC, COSINE = "ndcg@10", "matched cosine"
@@ -210,12 +209,4 @@ def _effect(
     wrong: Sequence[Evaluation],
     metric: str,
 ) -> Effect:
-    gap = compare(mean_evaluation(right), mean_evaluation(wrong), metric)
-    return Effect(
-        "interests",
-        label,
-        *models,
-        [one.metrics[metric] for one in right],
-        [one.metrics[metric] for one in wrong],
-        (gap.low, gap.high),
-    )
+    return compared("interests", label, models, right, wrong, metric)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from effects.cold import ColdFilms, effect, one_hot
 from effects.effect import Effect
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -13,7 +11,7 @@ from keras_recs.text import load_encoder
 ENCODER = "use-multilingual"
 
 
-def measure(seeds: Sequence[int] = (0, 1, 2)) -> list[Effect]:
+def measure() -> list[Effect]:
     """Three comparisons of closed forms, which need no seed."""
     films = ColdFilms.load()
     features = films.train.item_features
